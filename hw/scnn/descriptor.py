@@ -1,0 +1,68 @@
+"""The fields of a layer descriptor, for hardware (``layouts.py``) and ``golden/scnn`` alike.
+
+Each entry is (name, bits), least significant first; the common part and each tile are whole 32-bit
+words. The descriptor is the common part, a tile per PE row, a tile per PE column, and a CRC-32.
+"""
+
+COMMON_FIELDS = [
+    # where things are, in bytes; lengths in lines
+    ("load_addr", 32),
+    ("load_lines", 32),
+    ("weight_addr", 32),
+    ("weight_lines", 32),
+    ("store_addr", 32),
+    ("store_lines", 32),  # capacity of the region
+    # flags
+    ("load", 1),
+    ("store", 1),
+    ("relu", 1),
+    ("pool", 2),  # 0 none, 1 max, 2 average
+    ("reserved0", 3),
+    ("product_shift", 8),
+    ("shift", 8),
+    ("out_bits", 8),
+    ("multiplier", 16),
+    ("groups", 16),  # output-channel groups
+    ("kc", 16),  # output channels per group: the stride of a position
+    ("kc_last", 16),  # output channels of the last group
+    # the window of accumulators: window_rows x pitch positions of kc sums
+    ("pitch", 16),
+    ("window_rows", 16),
+    ("row_stride", 16),  # pitch * kc
+    ("window_sums", 16),  # window_rows * pitch * kc
+    # weights: kernel_row = S' * kc positions per kernel row, then a gap of (pitch - S') * kc
+    ("kernel_rows", 16),
+    ("kernel_row", 16),
+    ("kernel_gap", 16),
+    ("reserved1", 16),
+    # halos, in positions, and hops that each direction takes
+    ("halo_left", 8),
+    ("halo_right", 8),
+    ("halo_up", 8),
+    ("halo_down", 8),
+    ("hops_left", 8),
+    ("hops_right", 8),
+    ("hops_up", 8),
+    ("hops_down", 8),
+    ("overlap_cols", 8),  # columns copied from the right neighbour for pooling
+    ("overlap_rows", 8),
+    ("pool_kernel", 8),
+    ("pool_stride", 8),
+    # the consumer's geometry
+    ("next_pitch", 16),
+    ("next_stride", 8),
+    ("reserved2", 8),
+    ("next_phases_rows", 8),
+    ("next_phases_cols", 8),
+    ("out_channels", 16),  # channels in the OARAM: K * phases
+]
+
+TILE_FIELDS = [
+    ("size", 8),  # rows (columns) of the output tile before pooling
+    ("base", 8),  # window row (column) at which position 0 with kernel offset 0 lands
+    ("pooled", 8),  # rows (columns) after pooling that this PE owns
+    ("limit", 8),  # rows (columns) readable for pooling: own tile and copies, inside the plane
+    ("pool_pad", 8),  # pooling windows start this far before the tile
+    ("phase", 8),  # consumer's phase of the first pooled row (column)
+    ("reserved", 16),
+]
