@@ -34,7 +34,7 @@ COMMON_FIELDS = [
     ("kernel_rows", 16),
     ("kernel_row", 16),
     ("kernel_gap", 16),
-    ("reserved1", 16),
+    ("origin", 16),  # halo_up * row_stride + halo_left * kc: the own tile's first sum
     # halos, in positions, and hops that each direction takes
     ("halo_left", 8),
     ("halo_right", 8),
@@ -59,10 +59,12 @@ COMMON_FIELDS = [
 
 TILE_FIELDS = [
     ("size", 8),  # rows (columns) of the output tile before pooling
-    ("base", 8),  # window row (column) at which position 0 with kernel offset 0 lands
+    ("reserved0", 8),
+    ("base_sums", 16),  # window row * row_stride (column * kc) at which position 0, offset 0 lands
+    ("size_sums", 16),  # size * row_stride (size * kc)
     ("pooled", 8),  # rows (columns) after pooling that this PE owns
     ("limit", 8),  # rows (columns) readable for pooling: own tile and copies, inside the plane
     ("pool_pad", 8),  # pooling windows start this far before the tile
     ("phase", 8),  # consumer's phase of the first pooled row (column)
-    ("reserved", 16),
+    ("reserved1", 16),
 ]
