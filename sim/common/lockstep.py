@@ -1,0 +1,68 @@
+"""A block beside its cycle-exact model (golden/streams.py): every output, every cycle."""
+from cocotb.triggers import RisingEdge
+
+
+class _Source:
+    """Offers random words, each until taken."""
+    def __init__(self, dut, name, word):
+        self.payload, self.valid = (getattr(dut, f"{name}__{part}", None)
+                                    for part in ("payload", "valid"))
+        self.word = word
+        self.offered = None
+
+    def drive(self, rng, p_stall):
+        if self.offered is None and rng.random() >= p_stall:
+            self.offered = self.word(rng)
+            if self.payload is not None:
+                self.payload.value = self.offered
+        self.valid.value = self.offered is not None
+
+
+def _check(dut, model, offered, ready, cycle):
+    taken, words, signals = model.look(offered, ready)
+    for name, expected in taken.items():
+        assert int(getattr(dut, f"{name}__ready").value) == expected, \
+            f"cycle {cycle}: {name}__ready is not {int(expected)}"
+    for name, word in words.items():
+        assert int(getattr(dut, f"{name}__valid").value) == (word is not None), \
+            f"cycle {cycle}: {name}__valid is not {int(word is not None)}"
+        payload = getattr(dut, f"{name}__payload", None)
+        assert word is None or payload is None or int(payload.value) == word, \
+            f"cycle {cycle}: {name} offers {int(payload.value)}, not {word}"
+    for name, expected in signals.items():
+        got = int(getattr(dut, name).value)
+        assert got == expected, f"cycle {cycle}: {name} is {got}, not {expected}"
+    return taken
+
+
+async def lockstep(dut, model, cycles, rng, words, *, stalls=(0.0, 0.3, 0.7), p_reset=0.02):
+    """Runs ``dut`` beside ``model`` for some cycles; fails at the first difference.
+
+    Called after ``start``. Every few cycles each stream draws another stall probability from
+    ``stalls``, so that blocks fill, run empty and run at full rate. Reset comes with probability
+    ``p_reset`` per cycle. ``words[name](rng)`` makes a word for input stream ``name``.
+    """
+    sources = {name: _Source(dut, name, words[name]) for name in model.inputs}
+    ready_of = {name: getattr(dut, f"{name}__ready") for name in model.outputs}
+    p = {}
+    for cycle in range(cycles):
+        if cycle % 24 == 0:
+            p = {name: rng.choice(stalls) for name in (*sources, *ready_of)}
+        for name, source in sources.items():
+            source.drive(rng, p[name])
+        ready = {name: rng.random() >= p[name] for name in ready_of}
+        for name, handle in ready_of.items():
+            handle.value = ready[name]
+        resetting = rng.random() < p_reset
+        dut.rst.value = resetting
+        await RisingEdge(dut.clk)
+        offered = {name: source.offered for name, source in sources.items()}
+        taken = _check(dut, model, offered, ready, cycle)
+        if resetting:
+            model.reset()
+        else:
+            model.step(offered, ready)
+        for name, source in sources.items():
+            if taken[name]:
+                source.offered = None
+    dut.rst.value = 0
