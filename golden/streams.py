@@ -19,7 +19,7 @@ def numbered(name, n):
 
 class FIFO:
     """A queue; a word is taken if fewer than ``depth`` are inside at the start of the cycle."""
-    inputs, outputs = ["i"], ["o"]
+    inputs, outputs = ("i",), ("o",)
 
     def __init__(self, depth):
         self.depth = depth
@@ -52,7 +52,7 @@ class Register(FIFO):
 
 class Fork:
     """Remembers which outputs still miss the word at the input."""
-    inputs = ["i"]
+    inputs = ("i",)
 
     def __init__(self, n):
         self.outputs = numbered("o", n)
@@ -75,7 +75,7 @@ class Fork:
 
 class Join:
     """No state: all words are there and the reader is ready, or nothing moves."""
-    outputs = ["o"]
+    outputs = ("o",)
 
     def __init__(self, widths):
         self.widths = widths
@@ -99,7 +99,7 @@ class Join:
 
 class Arbiter:
     """Round robin: an input that waits at the output stays, one that was served goes last."""
-    outputs = ["o"]
+    outputs = ("o",)
 
     def __init__(self, n):
         self.inputs = numbered("i", n)

@@ -12,16 +12,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from amaranth import *
 from amaranth.back import rtlil
-from amaranth.hdl import Assert, Assume, Cover
+from amaranth.hdl import Assert, Assume, Const, Cover, Elaboratable, Module, Signal, Value
 from amaranth.hdl._ast import AnyConst, AnySeq  # the only import of what 0.5 keeps private
 from amaranth.lib.wiring import In
 
+from hw.emit import cache_folder
+
 __all__ = ["AnyConst", "AnySeq", "ProofFailed", "Scoreboard", "fires", "prove", "streams"]
-
-BUILD = Path("build/formal")
-
 
 class ProofFailed(AssertionError):
     """An assertion that can fail, an invariant that is not inductive, a cover out of reach."""
@@ -114,13 +112,15 @@ class _Harness(Elaboratable):
         return m
 
 
-def run_yosys(script):
-    """Runs Yosys commands in this process, without output. Raises RuntimeError as Yosys says."""
-    from pyosys import libyosys
-
-    design = libyosys.Design()
-    for line in script:
-        libyosys.run_pass(f"tee -q {line}", design)
+def run_yosys(commands):
+    """Runs Yosys commands, in a process of its own. Raises RuntimeError with Yosys's last line."""
+    program = ("import sys\nfrom pyosys import libyosys\ndesign = libyosys.Design()\n"
+               "for line in sys.argv[1:]: libyosys.Pass.call(design, line)")
+    done = subprocess.run([sys.executable, "-c", program, *map(str, commands)],
+                          capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip().splitlines() or ["no message"]
+        raise RuntimeError(f"yosys: {said[-1]}")
 
 
 def _to_smt2(top, name, folder):
@@ -130,7 +130,8 @@ def _to_smt2(top, name, folder):
     run_yosys([
         f"read_rtlil {il}", f"prep -flatten -top {name}", "memory_nordff", "memory_map -rom-only",
         "async2sync", "chformal -lower", "chformal -assume -early", "opt_clean",
-        "formalff -setundef -clk2ff -hierarchy", "opt -fast", "dffunmap", f"write_smt2 -wires {smt2}",
+        "formalff -setundef -clk2ff -hierarchy", "opt -fast", "dffunmap",
+        f"write_smt2 -wires {smt2}",
     ])
     return smt2
 
@@ -148,14 +149,14 @@ def _smtbmc(name, smt2, arguments, failure):
         raise ProofFailed(f"{name}: {failure}: {said[0]} (trace: {trace})")
 
 
-def prove(block, name, *, properties=None, depth=3, cover_depth=20, bound=None, folder=BUILD):
+def prove(block, name, *, properties=None, depth=3, cover_depth=20, bound=None):
     """Proves the stream contract of every stream of ``block``, and its ``properties``.
 
     k-induction with k = ``depth``; or, with ``bound``, no induction but every run of that many
     cycles from the initial state. Covers must be reached within ``cover_depth`` cycles (0: none).
     Raises ProofFailed naming the block, the assertion and a trace in VCD.
     """
-    smt2 = _to_smt2(_Harness(block, properties), name, Path(folder))
+    smt2 = _to_smt2(_Harness(block, properties), name, cache_folder() / "formal")
     _smtbmc(name, smt2, ["--presat", "-t", str(bound or depth)], "an assertion fails")
     if bound is None:
         _smtbmc(name, smt2, ["-i", "-t", str(depth)], "not inductive")

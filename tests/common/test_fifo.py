@@ -1,0 +1,14 @@
+import pytest
+
+from hw.common.stream.fifo import FIFO
+from sim.common.runner import SIMULATORS, simulate
+
+CONFIGS = [{"depth": 1, "width": 6}, {"depth": 2, "width": 6}, {"depth": 3, "width": 6},
+           {"depth": 4, "width": 9}, {"depth": 5, "width": 1}]
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_bench(simulator, config):
+    simulate(FIFO(config["width"], config["depth"]), "sim.common.bench_fifo",
+             simulator=simulator, config=config)

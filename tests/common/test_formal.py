@@ -1,0 +1,79 @@
+"""Every stream block of hw/common keeps the stream contract and loses, doubles, swaps no word."""
+import pytest
+from amaranth import Module, Signal, signed
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.common.stream.arbiter import Arbiter
+from hw.common.stream.crossbar import Crossbar
+from hw.common.stream.fifo import FIFO
+from hw.common.stream.fork import Fork
+from hw.common.stream.join import Join
+from hw.common.stream.register import Register
+from sim.common import proofs
+from sim.common.formal import ProofFailed, prove
+
+BLOCKS = {
+    **{f"fifo_{depth}": (FIFO, (3, depth), proofs.fifo) for depth in (1, 2, 3, 4, 5, 8)},
+    "register": (Register, (4,), proofs.register),
+    **{f"fork_{n}": (Fork, (4, n), proofs.fork) for n in (1, 2, 3)},
+    "join": (Join, ((4, signed(3), 2),), proofs.join),
+    **{f"arbiter_{n}": (Arbiter, (3, n), proofs.arbiter) for n in (1, 2, 3, 4, 5)},
+    "crossbar_2x3": (Crossbar, (3, 2, 3), proofs.crossbar),
+    "crossbar_3x2": (Crossbar, (3, 3, 2), proofs.crossbar),
+    "crossbar_4x4": (Crossbar, (3, 4, 4), proofs.crossbar),
+}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_block_is_proven(name):
+    block, parameters, properties = BLOCKS[name]
+    prove(block(*parameters), name, properties=properties)
+
+
+class Wrapless(FIFO):
+    """Rows do not wrap around: reads and writes rows that are not there."""
+    def _after(self, row):
+        return row + 1
+
+
+class Fickle(wiring.Component):
+    """Offers a word every other cycle, taken or not."""
+    i: In(stream.Signature(4))
+    o: Out(stream.Signature(4))
+
+    def elaborate(self, platform):
+        m = Module()
+        turn = Signal()
+        m.d.sync += turn.eq(~turn)
+        m.d.comb += [self.o.valid.eq(self.i.valid & turn), self.o.payload.eq(self.i.payload),
+                     self.i.ready.eq(self.o.ready & turn)]
+        return m
+
+
+class Dead(Fickle):
+    """Keeps the contract by never doing anything."""
+    def elaborate(self, platform):
+        return Module()
+
+
+class Doubling(Register):
+    """Offers each word again after it was taken, until the next one comes."""
+    def elaborate(self, platform):
+        m = Module()
+        m.d.comb += self.i.ready.eq(self.o.ready | ~self.o.valid)
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += [self.o.valid.eq(1), self.o.payload.eq(self.i.payload)]
+        return m
+
+
+@pytest.mark.parametrize("block, properties, why", [
+    (Wrapless(3, 3), proofs.fifo, "not inductive"),
+    (Fickle(), None, "an assertion fails"),
+    (Dead(), None, "cover is out of reach"),
+    (Doubling(4), proofs.register, "an assertion fails"),
+], ids=["wrapless", "fickle", "dead", "doubling"])
+def test_what_is_wrong_is_refused(block, properties, why):
+    name = type(block).__name__.lower()
+    with pytest.raises(ProofFailed, match=f"{name}: .*{why}"):
+        prove(block, name, properties=properties)
