@@ -51,10 +51,18 @@ COMMON_FIELDS = [
     # the consumer's geometry
     ("next_pitch", 16),
     ("next_stride", 8),
-    ("reserved2", 8),
     ("next_phases_rows", 8),
     ("next_phases_cols", 8),
     ("out_channels", 16),  # channels in the OARAM: K * phases
+    ("next_phases", 16),  # rows times columns of phases
+    ("group_channels", 16),  # kc * next_phases
+    ("pool_area", 16),  # pool_kernel squared
+    # products for the halo links
+    ("halo_left_sums", 16),  # halo_left * kc
+    ("halo_right_sums", 16),  # halo_right * kc
+    ("overlap_sums", 16),  # overlap_cols * kc
+    ("reserved1", 24),
+    ("reserved2", 16),
 ]
 
 TILE_FIELDS = [

@@ -41,7 +41,17 @@ class HaloOp(enum.Enum, shape=4):
     COPY_LEFT = 4  # pooling windows: the right neighbour's first columns
     COPY_UP = 5
     EMIT = 6  # PPU: bias, requantise, ReLU, pool, compress into OARAM
-    CLEAR = 7
+    CLEAR = 7  # the window's entries of the drained buffer
+    CLEAR_ALL = 8  # every entry of the drained buffer: before the first layer
+
+
+class PEError(enum.Enum, shape=2):
+    """What went wrong in a PE; held until reset."""
+
+    NONE = 0
+    INPUT_OVERFLOW = 1
+    OUTPUT_OVERFLOW = 2
+    RANGE = 3  # an activation or weight outside the window
 
 
 TARGET_ALL = 0xFFFF
@@ -121,6 +131,34 @@ def descriptor_layout(cfg: SCNNConfig):
         "rows": data.ArrayLayout(tile_layout(), cfg.pe_rows),
         "cols": data.ArrayLayout(tile_layout(), cfg.pe_cols),
         "crc": 32,
+    })
+
+
+def command_layout(cfg: SCNNConfig):
+    """From the sequencer to all PEs. Pulses but for `load`, `kc` and `channel`."""
+    return data.StructLayout({
+        "layer_start": 1,  # clear the output RAM (and, with clear_input, the input RAM)
+        "clear_input": 1,
+        "load": 1,  # level: ROW slots fill the input RAM
+        "swap": 1,  # the other accumulator buffer fills
+        "run": 1,  # with swap: compute the next group
+        "layer_end": 1,  # input and output RAM change places
+        "drain": 1,  # start `op`
+        "op": HaloOp,
+        "kc": 16,  # output channels of the drained group
+        "channel": 16,  # first OARAM channel of the drained group
+    })
+
+
+def status_layout(cfg: SCNNConfig):
+    """From a PE to the sequencer."""
+    return data.StructLayout({
+        "empty": 1,  # no line is stored
+        "done": 1,  # at the barrier
+        "drained": 1,  # no drain step is under way
+        "cause": Cause,
+        "products": range(cfg.lanes + 1),  # pushed in the cycle before
+        "error": PEError,
     })
 
 
