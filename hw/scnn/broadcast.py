@@ -7,7 +7,7 @@ from .layouts import decoded_line_layout
 
 
 class Broadcast(wiring.Component):
-    """A registered tree: one root, one register per PE row; every PE takes its copy in its own time.
+    """A registered tree: a root, a register per PE row; every PE takes its copy in its own time.
 
     A register leaves in the cycle in which the last of its children takes. One line per cycle
     if no PE holds it up. A line that ends the load section is followed by the next only after

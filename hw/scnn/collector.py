@@ -10,9 +10,9 @@ from .pe import store_layout
 class RowCollector(wiring.Component):
     """Reads the output RAMs of one row of PEs, left to right, and packs their rows into lines.
 
-    Cycles: one per channel that is empty; for a channel of n rows 2 + n; one to hand over a line (if
-    it is taken at once) after its last slot, at a channel advance beyond 15, and at the end of a PE
-    that leaves a line begun; one per PE to go on to the next.
+    Cycles: one per channel that is empty; for a channel of n rows 2 + n; one to hand over a line
+    (if it is taken at once) after its last slot, two at a channel advance beyond 15, and at the end
+    of a PE one, two if it leaves a line begun, and one to go on to the next PE.
 
     Members
     -------
@@ -170,7 +170,8 @@ class Collector(wiring.Component):
                 with m.Switch(turn):
                     for r, collector in enumerate(rows):
                         with m.Case(r):
-                            m.d.comb += [self.o.valid.eq(valid[r]), self.o.payload.eq(collector.o.p),
+                            m.d.comb += [self.o.valid.eq(valid[r]),
+                                         self.o.payload.eq(collector.o.p),
                                          collector.o.ready.eq(self.o.ready)]
                 with m.If(~self.start & done.all()):
                     m.next = "END"

@@ -72,14 +72,13 @@ class DrainSequencer(wiring.Component):
         with m.Elif(self.clear_all):
             m.d.sync += [step.eq(count - 1), hop.eq(1), self.op.eq(HaloOp.CLEAR_ALL),
                          self.drain.eq(1), self.idle.eq(0)]
-        with m.Elif(~self.idle & ~self.drain & self.drained):
-            with m.Switch(step):
-                for n in range(count):
-                    with m.Case(n):
-                        with m.If(hop < hops[n]):
-                            m.d.sync += [hop.eq(hop + 1), self.drain.eq(1)]
-                        with m.Else():
-                            go_to(n + 1)
+        with m.Elif(~self.idle & ~self.drain & self.drained), m.Switch(step):
+            for n in range(count):
+                with m.Case(n):
+                    with m.If(hop < hops[n]):
+                        m.d.sync += [hop.eq(hop + 1), self.drain.eq(1)]
+                    with m.Else():
+                        go_to(n + 1)
         return m
 
 
@@ -160,11 +159,10 @@ class Sequencer(wiring.Component):
         self._requests(m, requested, layer)
 
         with m.FSM():
-            with m.State("IDLE"):
-                with m.If(self.start):
-                    m.d.sync += [self.layer_start.eq(1), group.eq(0), channel.eq(0),
-                                 load.eq(layer.load)]
-                    m.next = "CHECK"
+            with m.State("IDLE"), m.If(self.start):
+                m.d.sync += [self.layer_start.eq(1), group.eq(0), channel.eq(0),
+                             load.eq(layer.load)]
+                m.next = "CHECK"
             with m.State("CHECK"):
                 with m.If(self._contradiction(m, layer)):
                     m.d.sync += self.bad.eq(1)
@@ -173,28 +171,24 @@ class Sequencer(wiring.Component):
                     m.next = "CLEAR"
             with m.State("STOPPED"):
                 pass
-            with m.State("CLEAR"):
-                with m.If(drain.idle & ~swap):
-                    with m.If(cleared == 2):
-                        m.next = "LOAD"
-                    with m.Else():
-                        m.d.comb += drain.clear_all.eq(1)
-                        m.d.sync += cleared.eq(cleared + 1)
-                        m.next = "CLEARING"
-            with m.State("CLEARING"):
-                with m.If(drain.idle):
-                    m.d.sync += swap.eq(1)
-                    m.next = "CLEAR"
-            with m.State("LOAD"):
-                with m.If(~load | loaded):
-                    m.d.sync += [load.eq(0), swap.eq(1), run.eq(1), group.eq(1)]
-                    m.next = "GO"
+            with m.State("CLEAR"), m.If(drain.idle & ~swap):
+                with m.If(cleared == 2):
+                    m.next = "LOAD"
+                with m.Else():
+                    m.d.comb += drain.clear_all.eq(1)
+                    m.d.sync += cleared.eq(cleared + 1)
+                    m.next = "CLEARING"
+            with m.State("CLEARING"), m.If(drain.idle):
+                m.d.sync += swap.eq(1)
+                m.next = "CLEAR"
+            with m.State("LOAD"), m.If(~load | loaded):
+                m.d.sync += [load.eq(0), swap.eq(1), run.eq(1), group.eq(1)]
+                m.next = "GO"
             with m.State("GO"):              # the PEs see `run`
                 m.next = "GROUP"
-            with m.State("GROUP"):
-                with m.If(self.all_done & drain.idle):
-                    m.d.sync += [swap.eq(1), run.eq(group != layer.groups)]
-                    m.next = "SWAP"
+            with m.State("GROUP"), m.If(self.all_done & drain.idle):
+                m.d.sync += [swap.eq(1), run.eq(group != layer.groups)]
+                m.next = "SWAP"
             with m.State("SWAP"):            # the PEs see `swap`: the drain may start
                 m.d.comb += drain.start.eq(1)
                 m.d.sync += channel.eq(channel + layer.group_channels)
@@ -203,13 +197,12 @@ class Sequencer(wiring.Component):
                 with m.Else():
                     m.d.sync += group.eq(group + 1)
                     m.next = "GROUP"
-            with m.State("LAST_DRAIN"):
-                with m.If(drain.idle & ~drain.start):
-                    with m.If(layer.store):
-                        m.d.sync += self.store.eq(1)
-                        m.next = "STORE_REQUEST"
-                    with m.Else():
-                        m.next = "END"
+            with m.State("LAST_DRAIN"), m.If(drain.idle & ~drain.start):
+                with m.If(layer.store):
+                    m.d.sync += self.store.eq(1)
+                    m.next = "STORE_REQUEST"
+                with m.Else():
+                    m.next = "END"
             with m.State("STORE_REQUEST"):
                 m.d.comb += self.write_valid.eq(1)
                 with m.If(self.write_ready):

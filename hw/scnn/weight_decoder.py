@@ -94,7 +94,7 @@ class WeightDecoder(wiring.Component):
         return Cat(out)
 
     def _positions(self, m, take):
-        """Position of each element in its block; a block goes on from slot to slot, line to line."""
+        """Each element's position in its block, which goes on from slot to slot, line to line."""
         cfg, line, out = self.cfg, self.i.p, []
         carry = Signal(16)
         start = carry

@@ -27,9 +27,9 @@ class WindowWalk(wiring.Component):
     """Walks over a group's sums as the consumer wants them.
 
     ``start`` in cycle s, first step at the output in s+2, then one per cycle with ``advance``. Per
-    stored (channel, phase): pooled rows × pooled columns of that phase × pool_kernel² steps, clipped
-    positions included; one step per phase that is not stored. ``done`` one cycle after the last
-    step left the counters.
+    stored (channel, phase): pooled rows × pooled columns of that phase × pool_kernel² steps,
+    clipped positions included; one step per phase that is not stored. ``done`` one cycle after the
+    last step left the counters.
 
     Members
     -------
