@@ -71,8 +71,8 @@ class RowCollector(wiring.Component):
                 with m.Else():
                     m.d.sync += at.eq(at + 1)
             with m.State("TABLE"):
-                m.d.comb += self.row.eq(pe.start)
-                m.d.sync += [address.eq(pe.start), left.eq(pe.count), first.eq(1)]
+                m.d.comb += self.row.eq(pe.table.start)
+                m.d.sync += [address.eq(pe.table.start), left.eq(pe.table.count), first.eq(1)]
                 m.next = "ROWS"
             with m.State("ROWS"):
                 with m.If(far):

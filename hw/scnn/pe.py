@@ -3,9 +3,11 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.common.numeric import adder_tree
+
 from .accumulator import Accumulators
 from .activation_fetch import ActivationFetch
-from .activation_ram import ActivationRAM
+from .activation_ram import ActivationRAM, row_layout, table_layout, write_layout
 from .crossbar import Crossbar
 from .halo import Halo
 from .layouts import (
@@ -15,7 +17,6 @@ from .layouts import (
     SlotKind,
     command_layout,
     decoded_line_layout,
-    element_layout,
     layer_layout,
     link_layout,
     status_layout,
@@ -23,7 +24,6 @@ from .layouts import (
 )
 from .multiplier_array import MultiplierArray
 from .ppu import PPU
-from .run_length import ram_write_layout
 from .weight_fifo import WeightFIFO
 
 
@@ -31,9 +31,8 @@ def store_layout(cfg):
     """What a PE shows of its output RAM: one cycle after the address, `present` at once."""
     return data.StructLayout({
         "present": 1,
-        "start": cfg.row_bits,
-        "count": cfg.row_bits + 1,
-        "row": data.ArrayLayout(element_layout(cfg), cfg.mults_i),
+        "table": table_layout(cfg),
+        "row": row_layout(cfg),
     })
 
 
@@ -95,7 +94,7 @@ class PE(wiring.Component):
         select = Signal()                # accumulator buffer and bias side that fill
         with m.If(command.swap):
             m.d.sync += select.eq(~select)
-        load = Signal(ram_write_layout(cfg))
+        load = Signal(write_layout(cfg))
         bitmap = self._rams(m, rams, load, ppu.write, fetch)
 
         wiring.connect(m, wiring.flipped(self.line), fifo.i)
@@ -107,8 +106,10 @@ class PE(wiring.Component):
             fetch.kc.eq(self.layer.kc), fetch.limit.eq(self.layer.window_sums),
             multipliers.product_shift.eq(self.layer.product_shift),
             crossbar.phase_reset.eq(command.run),
-            accumulators.select.eq(select), accumulators.fill.eq(crossbar.o),
+            accumulators.select.eq(select),
         ]
+        for bank, product in zip(accumulators.fill, crossbar.o, strict=True):
+            m.d.comb += bank.eq(product)
         flushing, done, running = self._issue(m, fifo, fetch, multipliers, crossbar, ppu, load)
         self._drain(m, halo, ppu, accumulators, select)
         self._status(m, fifo, multipliers, flushing, done, running)
@@ -135,9 +136,7 @@ class PE(wiring.Component):
                     ram.clear.eq(command.layer_start), ram.write.eq(result),
                     ram.table_addr.eq(self.store_channel), ram.row_addr.eq(self.store_row),
                     self.store.present.eq(ram.bitmap.bit_select(self.store_channel, 1)),
-                    self.store.start.eq(ram.table_data.start),
-                    self.store.count.eq(ram.table_data.count),
-                    self.store.row.eq(ram.row_data),
+                    self.store.table.eq(ram.table_data), self.store.row.eq(ram.row_data),
                 ]
         self.input_overflow, self.output_overflow = Signal(), Signal()
         m.d.comb += [
@@ -150,18 +149,18 @@ class PE(wiring.Component):
         """Hands slots to the multipliers, the bias memory or the input RAM; ends a group."""
         cfg, command, slot = self.cfg, self.command, fifo.slot
         running, flushing, done = Signal(), Signal(), Signal(init=1)
-        elements = slot.p.slot.elements
+        elements = slot.p.elements
         weight, row, vector = Signal(), Signal(), Signal()
         m.d.comb += [
-            row.eq(slot.p.slot.kind == SlotKind.ROW),
-            weight.eq(slot.p.slot.kind == SlotKind.WEIGHT),
+            row.eq(slot.p.kind == SlotKind.ROW),
+            weight.eq(slot.p.kind == SlotKind.WEIGHT),
             vector.eq(running & slot.valid & weight & fetch.o.valid),
-            fifo.again.eq(~fetch.o.p.last), fifo.last_pass.eq(fetch.o.p.last),
+            fifo.last_pass.eq(fetch.o.p.last),
             multipliers.i.valid.eq(vector),
             multipliers.i.p.activations.eq(fetch.o.p.activations),
             slot.ready.eq(Mux(weight, vector & multipliers.i.ready,
                               Mux(row, command.load, running))),
-            fetch.o.ready.eq(vector & multipliers.i.ready & slot.p.slot.last),
+            fetch.o.ready.eq(vector & multipliers.i.ready & slot.p.last),
         ]
         for f in range(cfg.mults_f):
             m.d.comb += multipliers.i.p.weights[f].eq(elements[f])
@@ -181,17 +180,17 @@ class PE(wiring.Component):
     def _raw(self, slot):
         """A slot that is not WEIGHT, as it stood in memory."""
         raw = [Cat(element.value, element.offset[:self.cfg.index_bits])
-               for element in (slot.p.slot.elements[n] for n in range(self.cfg.slot_elements))]
+               for element in (slot.p.elements[n] for n in range(self.cfg.slot_elements))]
         return Cat(raw)
 
     def _load(self, m, slot, taken, load):
-        row = slot.p.slot.kind == SlotKind.ROW
+        row = slot.p.kind == SlotKind.ROW
         m.d.comb += [load.valid.eq(taken & row), load.has_row.eq(1), load.row.eq(self._raw(slot)),
-                     load.last.eq(slot.p.slot.last), load.channel.eq(slot.p.slot.channel)]
+                     load.last.eq(slot.p.last), load.channel.eq(slot.p.channel)]
 
     def _bias(self, m, slot, taken, ppu):
         at = Signal.like(ppu.bias.row)
-        m.d.comb += [ppu.bias.valid.eq(taken & (slot.p.slot.kind == SlotKind.BIAS)),
+        m.d.comb += [ppu.bias.valid.eq(taken & (slot.p.kind == SlotKind.BIAS)),
                      ppu.bias.row.eq(at), ppu.bias["values"].eq(self._raw(slot))]
         with m.If(self.command.run):
             m.d.sync += at.eq(0)
@@ -207,17 +206,17 @@ class PE(wiring.Component):
         m.d.comb += [
             halo.edge.eq(self.edge), halo.i.eq(self.link_i), self.link_o.eq(halo.o),
             halo.op.eq(command.op), halo.start.eq(command.drain),
-            halo.send_value.eq(accumulators.send_value), halo.conflict.eq(accumulators.conflict),
+            halo.send_value.eq(accumulators.sum), halo.conflict.eq(accumulators.conflict),
             ppu.start.eq(command.drain & (command.op == HaloOp.EMIT)),
             ppu.kc.eq(command.kc), ppu.channel.eq(command.channel), ppu.select.eq(select),
-            ppu.fetch_value.eq(accumulators.send_value),
-            accumulators.send_enable.eq(halo.send_enable | ppu.fetch_enable),
-            accumulators.send_address.eq(Mux(halo.send_enable, halo.send_address,
+            ppu.fetch_value.eq(accumulators.sum),
+            accumulators.send.enable.eq(halo.send_enable | ppu.fetch_enable),
+            accumulators.send.address.eq(Mux(halo.send_enable, halo.send_address,
                                              ppu.fetch_address)),
-            accumulators.send_zero.eq(halo.send_enable & halo.send_zero),
-            accumulators.receive_enable.eq(halo.receive_enable),
-            accumulators.receive_address.eq(halo.receive_address),
-            accumulators.receive_value.eq(halo.receive_value),
+            accumulators.send.zero.eq(halo.send_enable & halo.send_zero),
+            accumulators.receive.enable.eq(halo.receive_enable),
+            accumulators.receive.address.eq(halo.receive_address),
+            accumulators.receive.value.eq(halo.receive_value),
             accumulators.clear.eq(clearing), accumulators.clear_entry.eq(entry),
         ]
         with m.If(command.drain & ((command.op == HaloOp.CLEAR)
@@ -235,7 +234,8 @@ class PE(wiring.Component):
         m.d.comb += [self.status.empty.eq(fifo.empty), self.status.done.eq(done)]
         with m.If(products.valid & products.ready):
             m.d.comb += self.status.cause.eq(Cause.MULTIPLY)
-            m.d.sync += self.status.products.eq(multipliers.count)
+            m.d.sync += self.status.products.eq(
+                adder_tree([products.p[n].valid for n in range(self.cfg.lanes)]))
         with m.Else():
             m.d.sync += self.status.products.eq(0)
             with m.If(products.valid | flushing):

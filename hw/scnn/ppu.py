@@ -6,8 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from hw.common.numeric import round_shift_half_even
 
+from .activation_ram import write_layout
 from .layouts import layer_layout, tile_layout
-from .run_length import RunLengthEncoder, ram_write_layout, sample_layout
+from .run_length import RunLengthEncoder, sample_layout
 from .window import WindowWalk
 
 
@@ -62,7 +63,7 @@ class PPU(wiring.Component):
             "fetch_enable": Out(1),
             "fetch_address": Out(cfg.acc_addr_bits),
             "fetch_value": In(signed(cfg.acc_bits)),
-            "write": Out(ram_write_layout(cfg)),
+            "write": Out(write_layout(cfg)),
         })
 
     def elaborate(self, platform):

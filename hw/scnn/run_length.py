@@ -3,6 +3,7 @@ from amaranth import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from .activation_ram import row_layout, write_layout
 from .layouts import element_layout
 
 
@@ -10,17 +11,6 @@ def sample_layout(cfg):
     """An activation before compression; ``end`` closes its channel."""
     return data.StructLayout({"valid": 1, "value": signed(cfg.data_bits), "position": 16,
                               "channel": cfg.channel_bits, "end": 1})
-
-
-def ram_write_layout(cfg):
-    """To an activation RAM: perhaps a row, perhaps the end of a channel."""
-    return data.StructLayout({
-        "valid": 1,
-        "has_row": 1,
-        "row": data.ArrayLayout(element_layout(cfg), cfg.mults_i),
-        "last": 1,
-        "channel": cfg.channel_bits,
-    })
 
 
 class RunLengthEncoder(wiring.Component):
@@ -34,7 +24,7 @@ class RunLengthEncoder(wiring.Component):
     i : In(sample_layout(cfg))
         Positions ascend within a channel; every channel ends with ``end``.
     ready, idle : Out(1)
-    write : Out(ram_write_layout(cfg))
+    write : Out(write_layout(cfg))
     """
 
     def __init__(self, cfg):
@@ -43,7 +33,7 @@ class RunLengthEncoder(wiring.Component):
             "i": In(sample_layout(cfg)),
             "ready": Out(1),
             "idle": Out(1),
-            "write": Out(ram_write_layout(cfg)),
+            "write": Out(write_layout(cfg)),
         })
 
     def elaborate(self, platform):
@@ -51,7 +41,7 @@ class RunLengthEncoder(wiring.Component):
         cfg = self.cfg
         held = Signal(sample_layout(cfg))
         following, gap = Signal(16), Signal(16)     # position after the last element; zeros since
-        row = Signal(data.ArrayLayout(element_layout(cfg), cfg.mults_i))
+        row = Signal(row_layout(cfg))
         lane = Signal(range(cfg.mults_i + 1))
         nonzero, placeholder, element, finish = Signal(), Signal(), Signal(), Signal()
         new = Signal(element_layout(cfg))
