@@ -102,7 +102,8 @@ class Sequencer(wiring.Component):
     command : Out(command_layout(cfg))
     layer_start, store : Out(1)
         Pulses for the decoder and the collector.
-    computing, storing : Out(1)
+    grouping : Out(1)
+        From the first group's start to the last one's drain.
     bad : Out(1)
         The descriptor contradicts itself or the configuration.
     """
@@ -123,7 +124,7 @@ class Sequencer(wiring.Component):
             "command": Out(command_layout(cfg)),
             "layer_start": Out(1),
             "store": Out(1),
-            "storing": Out(1),
+            "grouping": Out(1),
             "bad": Out(1),
         })
 
@@ -149,6 +150,7 @@ class Sequencer(wiring.Component):
             self.read_lines.eq(Mux(requested, layer.weight_lines, layer.load_lines)),
             self.write_address.eq(layer.store_addr), self.write_lines.eq(layer.store_lines),
         ]
+        m.d.comb += self.grouping.eq(group.any())
         loaded = Signal()                   # may come while the accumulators are being cleared
         with m.If(self.loaded):
             m.d.sync += loaded.eq(1)
@@ -159,7 +161,7 @@ class Sequencer(wiring.Component):
         self._requests(m, requested, layer)
 
         with m.FSM():
-            with m.State("IDLE"), m.If(self.start):
+            with m.State("IDLE"), m.If(self.start & ~self.finished):
                 m.d.sync += [self.layer_start.eq(1), group.eq(0), channel.eq(0),
                              load.eq(layer.load)]
                 m.next = "CHECK"
@@ -198,6 +200,7 @@ class Sequencer(wiring.Component):
                     m.d.sync += group.eq(group + 1)
                     m.next = "GROUP"
             with m.State("LAST_DRAIN"), m.If(drain.idle & ~drain.start):
+                m.d.sync += group.eq(0)
                 with m.If(layer.store):
                     m.d.sync += self.store.eq(1)
                     m.next = "STORE_REQUEST"
@@ -208,7 +211,6 @@ class Sequencer(wiring.Component):
                 with m.If(self.write_ready):
                     m.next = "STORE"
             with m.State("STORE"):
-                m.d.comb += self.storing.eq(1)
                 with m.If(self.store_done):
                     m.next = "END"
             with m.State("END"):

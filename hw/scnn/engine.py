@@ -1,0 +1,192 @@
+# Ref: Parashar et al., "SCNN", ISCA 2017, Fig. 5: the complete accelerator, its bus aside.
+from enum import IntEnum
+
+from amaranth import *
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.common.axi.dma import command_layout as transfer_layout
+from hw.common.axi.lines import LineReader, LineWriter, beat_layout
+from hw.common.counters import CauseCounters
+
+from .broadcast import Broadcast
+from .collector import Collector
+from .layouts import Cause, PEError, descriptor_layout, line_layout
+from .pe_array import PEArray
+from .sequencer import Sequencer
+from .weight_decoder import WeightDecoder
+
+BEATS_BITS = 32          # of a transfer's length
+
+
+class SCNNError(IntEnum):
+    """SCNN's own error codes; the common ones are below 32."""
+
+    DESCRIPTOR = 32  # contradicts itself or the configuration
+    LINE_CRC = 33
+    STREAM = 34  # lines that are no valid section
+    INPUT_OVERFLOW = 35  # more activations than the input RAM holds; info: PE
+    OARAM_OVERFLOW = 36  # more activations than the output RAM holds; info: PE
+    RANGE = 37  # an activation outside the window; info: PE
+
+
+# PE-cycles by what the PE did. `Cause.DONE` splits: drain when all PEs wait, else barrier.
+CAUSES = ("idle", "load", "multiply", "conflict", "starved", "drain", "barrier")
+COUNTERS = (*CAUSES, "products")
+COUNTER_BITS = 48
+
+
+class Engine(wiring.Component):
+    """SCNN between its descriptors and its DMA.
+
+    One layer per descriptor: ``descriptor`` is taken with ``finished``'s last cycle before idle.
+
+    Parameters
+    ----------
+    cfg : SCNNConfig
+
+    Members
+    -------
+    descriptor : In(stream.Signature(descriptor_layout(cfg)))
+        Held while the layer runs; ready for a cycle at its end.
+    read_command, write_command : Out(stream)
+        Transfers {address, beats}.
+    read_data : In(stream), write_data : Out(stream)
+        Beats.
+    write_done : In(1)
+        The region is written, its last response is there.
+    counting : In(1)
+        The counters run.
+    counters_clear : In(1)
+    counters : Out(COUNTER_BITS).array(len(COUNTERS))
+    error : Out(1), error_code : Out(8), error_info : Out(16)
+    """
+
+    def __init__(self, cfg):
+        self.cfg = cfg
+        transfer = stream.Signature(transfer_layout(cfg.addr_bits, BEATS_BITS))
+        beats = stream.Signature(beat_layout(cfg.memory_bits))
+        super().__init__({
+            "descriptor": In(stream.Signature(descriptor_layout(cfg))),
+            "read_command": Out(transfer),
+            "read_data": In(beats),
+            "write_command": Out(transfer),
+            "write_data": Out(beats),
+            "write_done": In(1),
+            "counting": In(1),
+            "counters_clear": In(1),
+            "counters": Out(COUNTER_BITS).array(len(COUNTERS)),
+            "error": Out(1),
+            "error_code": Out(8),
+            "error_info": Out(16),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        cfg = self.cfg
+        m.submodules.sequencer = sequencer = Sequencer(cfg)
+        m.submodules.lines = lines = LineReader(line_layout(cfg), cfg.memory_bits)
+        m.submodules.decoder = decoder = WeightDecoder(cfg)
+        m.submodules.broadcast = broadcast = Broadcast(cfg)
+        m.submodules.array = array = PEArray(cfg)
+        m.submodules.collector = collector = Collector(cfg)
+        m.submodules.out_lines = out_lines = LineWriter(line_layout(cfg), cfg.memory_bits)
+
+        self._weights(m, lines, decoder, broadcast, array, sequencer)
+        self._store(m, collector, out_lines, array, sequencer)
+        self._transfers(m, sequencer)
+        self._sequence(m, sequencer, array, broadcast)
+        self._count(m, array, sequencer)
+        self._errors(m, sequencer, lines, decoder, array)
+        return m
+
+    def _weights(self, m, lines, decoder, broadcast, array, sequencer):
+        wiring.connect(m, wiring.flipped(self.read_data), lines.i)
+        wiring.connect(m, decoder.o, broadcast.i)
+        m.d.comb += [
+            decoder.i.payload.eq(lines.o.p.content), decoder.i.valid.eq(lines.o.valid),
+            lines.o.ready.eq(decoder.i.ready),
+            decoder.layer.eq(self.descriptor.p.layer), decoder.start.eq(sequencer.layer_start),
+            broadcast.empty.eq(array.all_empty),
+        ]
+        for r in range(self.cfg.pe_rows):
+            for c in range(self.cfg.pe_cols):
+                wiring.connect(m, broadcast.o[r][c], array.line[r][c])
+
+    def _store(self, m, collector, out_lines, array, sequencer):
+        wiring.connect(m, out_lines.o, wiring.flipped(self.write_data))
+        m.d.comb += [
+            collector.start.eq(sequencer.store),
+            collector.channels.eq(self.descriptor.p.layer.out_channels),
+            collector.pes.eq(array.store),
+            array.store_channel.eq(collector.channel), array.store_row.eq(collector.row),
+            out_lines.i.valid.eq(collector.o.valid), out_lines.i.p.content.eq(collector.o.payload),
+            out_lines.i.p.last.eq(collector.o.p.end_section),
+            collector.o.ready.eq(out_lines.i.ready),
+            sequencer.store_done.eq(self.write_done),
+        ]
+
+    def _transfers(self, m, sequencer):
+        beats = self.cfg.line_beats
+        for side in ("read", "write"):
+            command = getattr(self, f"{side}_command")
+            m.d.comb += [
+                command.valid.eq(getattr(sequencer, f"{side}_valid")),
+                command.p.address.eq(getattr(sequencer, f"{side}_address")),
+                command.p.beats.eq(getattr(sequencer, f"{side}_lines") * beats),
+                getattr(sequencer, f"{side}_ready").eq(command.ready),
+            ]
+
+    def _sequence(self, m, sequencer, array, broadcast):
+        m.d.comb += [
+            sequencer.descriptor.eq(self.descriptor.p),
+            sequencer.start.eq(self.descriptor.valid), self.descriptor.ready.eq(sequencer.finished),
+            sequencer.loaded.eq(broadcast.loaded), sequencer.all_done.eq(array.all_done),
+            sequencer.all_drained.eq(array.all_drained),
+            array.descriptor.eq(self.descriptor.p), array.command.eq(sequencer.command),
+        ]
+
+    def _count(self, m, array, sequencer):
+        """What each PE did, added up over the array; two cycles behind."""
+        cfg = self.cfg
+        m.submodules.causes = causes = CauseCounters(cfg.pes, len(CAUSES), COUNTER_BITS)
+        names = {Cause.IDLE: "idle", Cause.LOAD: "load", Cause.MULTIPLY: "multiply",
+                 Cause.CONFLICT: "conflict", Cause.STARVED: "starved"}
+        waiting = Signal(range(len(CAUSES)))
+        m.d.comb += [
+            waiting.eq(Mux(~sequencer.grouping, CAUSES.index("idle"),
+                           Mux(array.all_done, CAUSES.index("drain"), CAUSES.index("barrier")))),
+            causes.enable.eq(self.counting), causes.clear.eq(self.counters_clear),
+        ]
+        for n in range(cfg.pes):
+            with m.Switch(array.statuses[n].cause):
+                for cause, name in names.items():
+                    with m.Case(cause):
+                        m.d.comb += causes.cause[n].eq(CAUSES.index(name))
+                with m.Default():
+                    m.d.comb += causes.cause[n].eq(waiting)
+        products = Signal(COUNTER_BITS)
+        with m.If(self.counters_clear):
+            m.d.sync += products.eq(0)
+        with m.Elif(self.counting):
+            m.d.sync += products.eq(products + array.products)
+        for n in range(len(CAUSES)):
+            m.d.comb += self.counters[n].eq(causes.count[n])
+        m.d.comb += self.counters[len(CAUSES)].eq(products)
+
+    def _errors(self, m, sequencer, lines, decoder, array):
+        codes = {PEError.INPUT_OVERFLOW: SCNNError.INPUT_OVERFLOW,
+                 PEError.OUTPUT_OVERFLOW: SCNNError.OARAM_OVERFLOW,
+                 PEError.RANGE: SCNNError.RANGE}
+        m.d.comb += self.error_info.eq(Mux(array.error, array.error_pe, 0))
+        with m.If(array.error):
+            m.d.comb += self.error.eq(1)
+            with m.Switch(array.error_code):
+                for code, meaning in codes.items():
+                    with m.Case(code):
+                        m.d.comb += self.error_code.eq(meaning)
+        for condition, code in ((decoder.error, SCNNError.STREAM),
+                                (lines.error, SCNNError.LINE_CRC),
+                                (sequencer.bad, SCNNError.DESCRIPTOR)):
+            with m.If(condition):
+                m.d.comb += [self.error.eq(1), self.error_code.eq(code), self.error_info.eq(0)]
