@@ -92,12 +92,15 @@ class PPU(wiring.Component):
                 tag[1].eq(tag[0]), scaled.eq(total * lay.multiplier),
                 tag[2].eq(tag[1]), quantised.eq(value),
             ]
+        encoding = Signal()              # the encoder may hold a sample
+        with m.If(advance):
+            m.d.sync += encoding.eq(tag[2].valid)
         pooled, busy = self._pool(m, tag[2], quantised, advance)
         m.d.comb += [
             encoder.i.eq(pooled),
             advance.eq(~busy & encoder.ready),
             self.done.eq(walk.done & ~walk.o.valid & ~tag[0].valid & ~tag[1].valid & ~tag[2].valid
-                         & encoder.idle),
+                         & ~encoding & encoder.idle),
         ]
         return m
 
