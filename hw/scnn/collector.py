@@ -3,6 +3,8 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.common.shared import Shared
+
 from .layouts import SlotKind, line_layout
 from .pe import store_layout
 
@@ -148,7 +150,7 @@ class Collector(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         cfg = self.cfg
-        rows = [RowCollector(cfg) for _ in range(cfg.pe_rows)]
+        rows = [Shared(RowCollector, cfg) for _ in range(cfg.pe_rows)]
         done, valid = Signal(cfg.pe_rows), Signal(cfg.pe_rows)
         turn = Signal(range(cfg.pe_rows))
         for r, collector in enumerate(rows):

@@ -28,7 +28,7 @@ class Halo(wiring.Component):
     -------
     layer, row, col : In
         The descriptor's common part, and this PE's tile by row and column.
-    edge : In(4)
+    border : In(4)
         Bit d: no neighbour in direction ``DIRECTIONS[d]``.
     start, op : In
         LEFT to COPY_UP; other ops are ignored.
@@ -47,7 +47,7 @@ class Halo(wiring.Component):
             "layer": In(layer_layout()),
             "row": In(tile_layout()),
             "col": In(tile_layout()),
-            "edge": In(4),
+            "border": In(4),
             "start": In(1),
             "op": In(HaloOp),
             "done": Out(1),
@@ -86,7 +86,7 @@ class Halo(wiring.Component):
             for op, (d, n, length, first, into, zeroing) in self._strips().items():
                 with m.Case(op):
                     m.d.comb += [rows.eq(n), segment.eq(length), from_.eq(first), to.eq(into),
-                                 upstream.eq(~self.edge[d ^ 1])]
+                                 upstream.eq(~self.border[d ^ 1])]
                     with m.If(self.start):
                         m.d.sync += [direction.eq(d), zero.eq(zeroing)]
 

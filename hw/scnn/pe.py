@@ -47,7 +47,7 @@ class PE(wiring.Component):
     -------
     index : In(16)
         Row times pe_cols plus column.
-    edge : In(4)
+    border : In(4)
         Bit d: no neighbour to the left, right, above, below.
     layer, row, col : In
         Descriptor, constant from ``layer_start`` to ``layer_end``.
@@ -65,7 +65,7 @@ class PE(wiring.Component):
         links = data.ArrayLayout(link_layout(cfg), 4)
         super().__init__({
             "index": In(16),
-            "edge": In(4),
+            "border": In(4),
             "layer": In(layer_layout()),
             "row": In(tile_layout()),
             "col": In(tile_layout()),
@@ -204,7 +204,7 @@ class PE(wiring.Component):
         for block in (halo, ppu):
             m.d.comb += [block.layer.eq(self.layer), block.row.eq(self.row), block.col.eq(self.col)]
         m.d.comb += [
-            halo.edge.eq(self.edge), halo.i.eq(self.link_i), self.link_o.eq(halo.o),
+            halo.border.eq(self.border), halo.i.eq(self.link_i), self.link_o.eq(halo.o),
             halo.op.eq(command.op), halo.start.eq(command.drain),
             halo.send_value.eq(accumulators.sum), halo.conflict.eq(accumulators.conflict),
             ppu.start.eq(command.drain & (command.op == HaloOp.EMIT)),

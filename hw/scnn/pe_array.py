@@ -72,7 +72,7 @@ class PEArray(wiring.Component):
                 pe.index.eq(index), pe.command.eq(self.command),
                 pe.layer.eq(self.descriptor.layer), pe.row.eq(self.descriptor.rows[r]),
                 pe.col.eq(self.descriptor.cols[c]),
-                pe.edge.eq(Cat(beside[d] not in pes for d in range(4))),
+                pe.border.eq(Cat(beside[d] not in pes for d in range(4))),
                 pe.store_channel.eq(self.store_channel[r]), pe.store_row.eq(self.store_row[r]),
                 self.store[r][c].eq(pe.store), self.statuses[index].eq(pe.status),
             ]
