@@ -43,8 +43,9 @@ class WeightFIFO(wiring.Component):
     unless ``last_pass`` is high in the cycle in which the former is taken. A line is released when
     its last wanted slot is taken: in a block's last pass only, if that slot is of a WEIGHT block.
 
-    Blocks must be whole, the FIFO's lines enough for any block (see README), and ``last_pass`` the
-    same for all slots of a pass. ``pe_index`` and ``bitmap`` must hold while a line is offered.
+    Blocks must be whole, scanned before their first slot is taken, and no longer than the FIFO's
+    lines (see README); ``last_pass`` must be the same for all slots of a pass. ``pe_index`` and
+    ``bitmap`` must hold while a line is offered.
 
     Parameters
     ----------
