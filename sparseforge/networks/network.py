@@ -105,7 +105,7 @@ def synthesise_chain(entries: Iterable[Entry], *, seed: int = 0, data_bits: int 
     order = list(entries)
     previous: np.ndarray | None = None
     for entry, following in zip(order, [*order[1:], None], strict=True):
-        layer = replace(entry.layer, out_bits=bits)
+        layer = replace(entry.layer, out_bits=min(bits, entry.layer.out_bits))
         drawn = tensors.synthetic(layer, weight_density=entry.densities.weights,
                                   activation_density=entry.densities.activations, seed=seed,
                                   data_bits=bits, acc_bits=64)

@@ -1,0 +1,259 @@
+"""The command ``sparseforge``: one verb for each thing that it does.
+
+Exit status 0: good; 1: a mismatch or a failed run; 2: unusable input, with one line on stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from sparseforge import config as configs
+from sparseforge import progress, registry, runs
+from sparseforge.errors import RunFailed, UserError, user_input
+from sparseforge.networks import NAMES, network
+from sparseforge.options import ConfigOptions, LayerOptions, MemoryOptions, grouped
+from sparseforge.report import compare as comparison
+from sparseforge.report import text
+from sparseforge.workload import workload
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Sparse and training accelerators as hardware that runs: RTL, golden models, exact "
+         "cycle models. Every verb takes --json: one object on stdout and nothing else.")
+
+DesignName = Annotated[str, typer.Argument(metavar="DESIGN", help="as `sparseforge list` names it")]
+Json = Annotated[bool, typer.Option("--json", help="one JSON object on stdout, for programs")]
+Folder = Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR")]
+
+
+def out() -> Console:
+    """The person's console; wide enough for tables where stdout is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else 120)
+
+
+def answer(data: dict[str, Any]) -> None:
+    """One JSON object on stdout."""
+    print(json.dumps(data, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's scalars and arrays as Python's."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def _pick(design: str, options: ConfigOptions) -> tuple[registry.Design, str, Any]:
+    with user_input():
+        chosen = registry.design(design)
+        return chosen, *configs.configure(chosen.presets(), options.preset, options.config,
+                                          options.set or ())
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """The designs with their presets, and the built-in networks."""
+    designs: dict[str, Any] = {
+        name: {"title": d.title, "paper": d.paper,
+               "presets": {p: configs.as_dict(p, c) for p, c in d.presets().items()},
+               "multipliers": {p: d.shape(c).multipliers for p, c in d.presets().items()}}
+        for name, d in registry.designs().items()}
+    networks: dict[str, Any] = {
+        name: {"title": network(name).title,
+               "layers": [layer.name for layer in network(name).layers],
+               "macs": sum(layer.macs for layer in network(name).layers)} for name in NAMES}
+    if as_json:
+        answer({"designs": designs, "networks": networks})
+        return
+    out().print(text.table("designs", ("design", "what", "presets (multipliers)"), [
+        (name, f"{d['title']} ({d['paper']})",
+         ", ".join(f"{p} ({n})" for p, n in d["multipliers"].items()))
+        for name, d in designs.items()]))
+    out().print(text.table("networks", ("network", "what", "layers", "MACs"), [
+        (name, n["title"], len(n["layers"]), n["macs"]) for name, n in networks.items()]))
+
+
+@app.command()
+@grouped
+def verilog(design: DesignName, config: ConfigOptions, folder: Folder = None,
+            as_json: Json = False) -> None:
+    """Verilog, manifest, C header and FuseSoC core of a design, into DIR [build/verilog/...]."""
+    from hw.emit import emit
+    chosen, preset, cfg = _pick(design, config)
+    place = folder or Path("build/verilog") / f"{chosen.name}-{preset}"
+    with progress.working(f"emitting {chosen.name} ({preset})"):
+        with user_input():
+            top = chosen.top(cfg)
+        emitted = emit(top, chosen.name, config=cfg)
+    with user_input():
+        try:
+            emitted.write(place)
+        except OSError as error:
+            raise ValueError(f"{place}: must be a folder that can be written: "
+                             f"{error.strerror}") from None
+    files = {name: len(body.encode()) for name, body in emitted.files().items()}
+    if as_json:
+        answer({"design": chosen.name, "config": configs.as_dict(preset, cfg),
+                "folder": str(place), "files": files})
+        return
+    out().print(text.table(f"{chosen.name}, preset {preset}, in {place}", ("file", "bytes"),
+                           list(files.items())))
+
+
+def _setting(design: str, config: ConfigOptions, memory: MemoryOptions) -> runs.Setting:
+    chosen, preset, cfg = _pick(design, config)
+    with user_input():
+        return runs.Setting(chosen, preset, cfg, memory.memory())
+
+
+def _show(setting: runs.Setting, result: runs.Answer, verb: str) -> None:
+    head = (f"{verb}: {setting.design.name}, preset {setting.preset}, {result.data['layer']} "
+            f"({result.data['source']})")
+    text.run(out(), head, result.total, result.parts)
+    if "compared" in result.data:
+        some = result.data["compared"]
+        out().print(f"the {len(some['layers'])} layers that published comparisons count: "
+                    f"{some['speedup']:.2f}× {result.data['dense_design']}", highlight=False)
+
+
+@app.command()
+@grouped
+def model(design: DesignName, config: ConfigOptions, layer: LayerOptions, memory: MemoryOptions,
+          as_json: Json = False) -> None:
+    """The performance model: cycles, stalls by cause, bounds, speed-up. Exact, in seconds."""
+    setting = _setting(design, config, memory)
+    with user_input():
+        work = workload(layer)
+    result = runs.model(setting, work, layer.output)
+    if as_json:
+        answer(result.data)
+    else:
+        _show(setting, result, "model")
+
+
+@app.command()
+@grouped
+def sim(design: DesignName, config: ConfigOptions, layer: LayerOptions, memory: MemoryOptions,
+        simulator: Annotated[str, typer.Option(help="verilator or icarus")] = "verilator",
+        waves: Annotated[str | None, typer.Option(help="waveform file to write")] = None,
+        start: Annotated[int, typer.Option("--from", help="first cycle of the waveform")] = 0,
+        stop: Annotated[int | None, typer.Option("--to", help="last cycle of it")] = None,
+        scope: Annotated[str | None, typer.Option(help="part of the hierarchy in it")] = None,
+        sim_seed: Annotated[int, typer.Option(help="of the simulator's run")] = 1,
+        as_json: Json = False) -> None:
+    """The emitted Verilog in a simulator: outputs against golden's, cycles against the model's."""
+    setting = _setting(design, config, memory)
+    with user_input():
+        work = workload(layer)
+        if simulator not in ("verilator", "icarus"):
+            raise ValueError(f"--simulator must be verilator or icarus, not {simulator}")
+        if waves and not Path(waves).absolute().parent.is_dir():
+            raise ValueError(f"--waves {waves}: must be in a folder that exists")
+        if waves and (start < 0 or (stop is not None and stop < start)):
+            raise ValueError(f"--from and --to must be 0 ≤ from ≤ to, not {start} and {stop}")
+    window = registry.Waves(waves, start, stop, scope) if waves else None
+    result = runs.simulate(setting, work, simulator, seed=sim_seed, waves=window,
+                           output=layer.output)
+    if as_json:
+        answer(result.data)
+    else:
+        _show(setting, result, f"sim ({simulator})")
+        out().print(f"{result.data['mismatches']} outputs differ from golden's; model "
+                    f"{result.data['model_cycles']:,} cycles, RTL {result.total.cycles:,}; "
+                    f"{result.data['wall_s']:.1f} s", highlight=False)
+    if result.data["mismatches"]:
+        raise RunFailed(f"{work.name}: {result.data['mismatches']} outputs differ from golden's")
+    if result.data["model_cycles"] != result.total.cycles:
+        raise RunFailed(f"{work.name}: the RTL took {result.total.cycles} cycles, the model says "
+                        f"{result.data['model_cycles']}")
+
+
+@app.command()
+@grouped
+def compare(layer: LayerOptions, memory: MemoryOptions,
+            designs: Annotated[str | None, typer.Option(help="a,b,... [all of them]")] = None,
+            report: Annotated[Path | None, typer.Option(
+                "-o", "--out", metavar="FILE.html", help="a page to write")] = None,
+            as_json: Json = False) -> None:
+    """Designs side by side on one LAYER, each at its paper's preset, by their models."""
+    with user_input():
+        names = designs.split(",") if designs else list(registry.designs())
+        chosen = [registry.design(name.strip()) for name in names]
+        work = workload(layer)
+    answers = {}
+    for one in chosen:
+        setting = _setting(one.name, ConfigOptions(), memory)
+        answers[one.name] = runs.model(setting, work).data
+    data = {"layer": work.name, "source": work.source, "designs": answers,
+            "memory": next(iter(answers.values()))["memory"],
+            "command": shlex.join(["sparseforge", *sys.argv[1:]])}
+    if report:
+        runs.write_text(report, comparison.page(data))
+    if as_json:
+        answer(data)
+        return
+    out().print(text.table(f"{work.name} ({work.source})", ("design", *comparison.COLUMNS),
+                           comparison.rows(data)))
+    if report:
+        out().print(f"written: {report}", highlight=False)
+
+
+@app.command()
+def reproduce(design: DesignName, as_json: Json = False) -> None:
+    """The paper's tables and figures beside ours, each deviation with its cause."""
+    with user_input():
+        chosen = registry.design(design)
+    data = chosen.reproduce(console=Console(stderr=True, quiet=True) if as_json else out())
+    if as_json:
+        answer(data)
+
+
+# What typer raises for a bad command line, wherever this version of it keeps the class.
+_Usage: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+
+
+def _quiet(run: Callable[[], Any]) -> int:
+    """Runs a command; its exit status, with one line on stderr where it is not 0."""
+    from sim.common.runner import BenchFailed, BuildFailed, SimulatorMissing
+    try:
+        status = run()
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except UserError as error:
+        return _complain(error, 2)
+    except SimulatorMissing as error:
+        return _complain(error, 2)
+    except _Usage as error:
+        return _complain(error.format_message(), 2)
+    except (RunFailed, BenchFailed, BuildFailed) as error:
+        return _complain(error, 1)
+    except BrokenPipeError:         # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (KeyboardInterrupt, typer.Abort):
+        return _complain("interrupted", 130)
+
+
+def _complain(message: object, status: int) -> int:
+    line = " ".join(str(message).split())
+    if line:                        # no verb at all: typer has printed the help
+        print(f"sparseforge: {line}", file=sys.stderr)
+    return status
+
+
+def run(arguments: list[str]) -> int:
+    """The command on these arguments; its exit status."""
+    return _quiet(lambda: app(arguments, prog_name="sparseforge", standalone_mode=False))
+
+
+def main() -> None:
+    """The entry point."""
+    sys.exit(run(sys.argv[1:]))

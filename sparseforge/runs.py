@@ -1,0 +1,183 @@
+"""What the verbs ``model``, ``sim`` and ``compare`` do, without the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sparseforge import progress
+from sparseforge.config import as_dict
+from sparseforge.errors import RunFailed, user_input
+from sparseforge.registry import Design, Measured, Memory, Waves
+from sparseforge.report.result import Figures, figures
+from sparseforge.workload import Step, Workload
+
+TOGETHER = 16       # programs that one simulator process runs
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """A design, its config with the preset's name, and the memory."""
+
+    design: Design
+    preset: str
+    config: Any
+    memory: Memory
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"design": self.design.name, "config": as_dict(self.preset, self.config),
+                "memory": dataclasses.asdict(self.memory)}
+
+
+@dataclasses.dataclass
+class Answer:
+    """A run's figures and the plain data that ``--json`` prints."""
+
+    total: Figures
+    parts: list[Figures]
+    data: dict[str, Any]
+
+
+def model(setting: Setting, work: Workload, output: Path | None = None) -> Answer:
+    """The performance model's figures; `output` takes golden's outputs of a single layer."""
+    totals, parts = [], []
+    for job, program in _programs(setting, work, "model"):
+        predicted = setting.design.cycles(program, setting.config, setting.memory)
+        total, each = figures(setting.design, setting.config, job, predicted, setting.memory)
+        totals.append(total)
+        parts += each
+        if output:
+            write_array(output, job[-1].outputs)
+    return _answer(setting, work, totals, parts, {})
+
+
+def simulate(setting: Setting, work: Workload, simulator: str, *, seed: int = 1,
+             waves: Waves | None = None, output: Path | None = None) -> Answer:
+    """The RTL's figures; its outputs are compared with golden's, its cycles with the model's.
+
+    The answer's ``mismatches`` counts outputs that differ, ``model_cycles`` is the prediction.
+    """
+    totals, parts, facts = [], [], {"mismatches": 0, "model_cycles": 0, "wall_s": 0.0}
+    for batch in _batches(_programs(setting, work, f"sim ({simulator})")):
+        programs = [program for _, program in batch]
+        started = time.monotonic()
+        runs = setting.design.simulate(programs, setting.config, setting.memory,
+                                       simulator=simulator, seed=seed, waves=waves)
+        facts["wall_s"] += time.monotonic() - started
+        for (job, program), run in zip(batch, runs, strict=True):
+            facts["mismatches"] += mismatches(job, run)
+            facts["model_cycles"] += setting.design.cycles(
+                program, setting.config, setting.memory).cycles
+            total, each = figures(setting.design, setting.config, job, run.cycles, setting.memory)
+            totals.append(total)
+            parts += each
+            if output:
+                write_array(output, _last(run))
+    return _answer(setting, work, totals, parts, {**facts, "simulator": simulator})
+
+
+def mismatches(job: Sequence[Step], run: Measured) -> int:
+    """Output elements that the RTL got wrong. RunFailed if it gave none at all."""
+    if len(run.outputs) != len(job) or run.outputs[-1] is None:
+        raise RunFailed(f"{job[-1].layer.name}: the RTL gave no outputs")
+    wrong = 0
+    for step, got in zip(job, run.outputs, strict=True):
+        if got is not None:
+            same = got.shape == step.outputs.shape
+            wrong += int(np.count_nonzero(got != step.outputs)) if same else step.outputs.size
+    return wrong
+
+
+def write_array(path: Path, values: np.ndarray) -> None:
+    """`values` as ``.npy``: under a temporary name first."""
+    def fill(name: str) -> None:
+        with open(name, "wb") as file:
+            np.save(file, values)
+    _write(path, fill)
+
+
+def write_text(path: Path, text: str) -> None:
+    """`text` as a file: under a temporary name first."""
+    _write(path, lambda name: Path(name).write_text(text))
+
+
+def _write(path: Path, fill: Any) -> None:
+    with user_input():
+        try:
+            fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        except OSError as error:
+            raise ValueError(f"{path}: must be in a folder that can be written: "
+                             f"{error.strerror}") from None
+        os.close(fd)
+        try:
+            fill(name)
+            os.chmod(name, 0o644)
+            os.replace(name, path)
+        except OSError as error:
+            os.unlink(name)
+            raise ValueError(f"{path}: must be writable: {error.strerror}") from None
+
+
+def _last(run: Measured) -> np.ndarray:
+    assert run.outputs[-1] is not None
+    return run.outputs[-1]
+
+
+def _programs(setting: Setting, work: Workload, what: str) -> Iterator[tuple[list[Step], Any]]:
+    """Each job and its compiled program, with progress; refusals are the user's to mend."""
+    shape = setting.design.shape(setting.config)
+    jobs = work.jobs(shape.data_bits, shape.acc_bits)
+    with user_input():
+        first = next(jobs)
+
+    def each() -> Iterator[list[Step]]:
+        yield first
+        while True:
+            with user_input():
+                job = next(jobs, None)
+            if job is None:
+                return
+            yield job
+
+    for job in progress.steps(each(), work.count, f"{what} {work.name}"):
+        with user_input():
+            program = setting.design.compile([s.layer for s in job], [s.tensors for s in job],
+                                             setting.config)
+        yield job, program
+
+
+def _batches(items: Iterator[Any]) -> Iterator[list[Any]]:
+    batch = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == TOGETHER:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _answer(setting: Setting, work: Workload, totals: list[Figures], parts: list[Figures],
+            facts: dict[str, Any]) -> Answer:
+    """All jobs as one: the sum of their cycles, each job starting after the one before."""
+    total = totals[0]
+    if len(totals) > 1:
+        total = Figures("all layers", total.multipliers, total.pes, total.busy)
+        for one in totals:
+            total.add(one)
+        total.check()
+    data = {**setting.as_dict(), "layer": work.name, "source": work.source, **total.as_dict(),
+            **facts, "layers": [{"name": p.name, **p.as_dict()} for p in parts]}
+    compared = [p for p in parts if p.name in work.compared and p.speedup is not None]
+    if compared and len(compared) < len(parts):
+        dense = sum(p.dense.cycles for p in compared if p.dense)
+        data["compared"] = {"layers": [p.name for p in compared], "dense_cycles": dense,
+                            "speedup": dense / sum(p.cycles_layer for p in compared)}
+    return Answer(total, parts, data)
