@@ -42,7 +42,7 @@ class Inputs(NamedTuple):
     """What the PEs' input RAMs hold: rows of I addresses, base included, NEVER for zeros."""
 
     start: np.ndarray        # int32 [PEs, channels]: first row, an index into `address`
-    count: np.ndarray        # int32 [PEs, channels]: rows  # type: ignore[assignment]
+    count: np.ndarray        # type: ignore[assignment]  # int32 [PEs, channels]: rows
     address: np.ndarray      # int32 [rows, I]
 
 
