@@ -17,6 +17,17 @@ def fill_layout(cfg):
     return data.StructLayout({"valid": 1, "entry": cfg.entry_bits, "value": signed(cfg.acc_bits)})
 
 
+def send_layout(cfg):
+    """Read the sum at ``address``, and zero it if ``zero``."""
+    return data.StructLayout({"enable": 1, "address": cfg.acc_addr_bits, "zero": 1})
+
+
+def receive_layout(cfg):
+    """Add ``value`` to the sum at ``address``."""
+    return data.StructLayout({"enable": 1, "address": cfg.acc_addr_bits,
+                              "value": signed(cfg.acc_bits)})
+
+
 class AccumulatorBank(wiring.Component):
     """Two buffers of ``acc_entries`` sums: one fills, the other is drained.
 
@@ -94,12 +105,10 @@ class Accumulators(wiring.Component):
     select : In(1)
         The buffer that fills.
     fill : In(fill_layout(cfg)).array(acc_banks)
-    send : In({"enable": 1, "address": acc_addr_bits, "zero": 1})
-        Reads the sum at ``address``, and zeroes it if ``zero``.
+    send : In(send_layout(cfg))
     sum : Out(signed(acc_bits))
         What send reads, in the same cycle.
-    receive : In({"enable": 1, "address": acc_addr_bits, "value": signed(acc_bits)})
-        Adds ``value`` to the sum at ``address``.
+    receive : In(receive_layout(cfg))
     conflict : Out(1)
         Both are enabled and hit one bank.
     clear, clear_entry : In(1), In(entry_bits)
@@ -110,10 +119,9 @@ class Accumulators(wiring.Component):
         super().__init__({
             "select": In(1),
             "fill": In(fill_layout(cfg)).array(cfg.acc_banks),
-            "send": In(data.StructLayout({"enable": 1, "address": cfg.acc_addr_bits, "zero": 1})),
+            "send": In(send_layout(cfg)),
             "sum": Out(signed(cfg.acc_bits)),
-            "receive": In(data.StructLayout({"enable": 1, "address": cfg.acc_addr_bits,
-                                             "value": signed(cfg.acc_bits)})),
+            "receive": In(receive_layout(cfg)),
             "conflict": Out(1),
             "clear": In(1),
             "clear_entry": In(cfg.entry_bits),
