@@ -95,6 +95,7 @@ class Engine(wiring.Component):
         self._weights(m, lines, decoder, broadcast, array, sequencer)
         self._store(m, collector, out_lines, array, sequencer)
         self._transfers(m, sequencer)
+        m.d.comb += sequencer.complete.eq(decoder.complete)
         self._sequence(m, sequencer, array, broadcast)
         self._count(m, array, sequencer)
         self._errors(m, sequencer, lines, decoder, array)

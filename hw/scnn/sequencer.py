@@ -98,7 +98,7 @@ class Sequencer(wiring.Component):
         A pulse.
     read, write : Out
         DMA commands {valid, ready, address, lines}.
-    loaded, store_done, all_done, all_drained : In(1)
+    loaded, store_done, all_done, all_drained, complete : In(1)
     command : Out(command_layout(cfg))
     layer_start, store : Out(1)
         Pulses for the decoder and the collector.
@@ -121,6 +121,7 @@ class Sequencer(wiring.Component):
             "store_done": In(1),
             "all_done": In(1),
             "all_drained": In(1),
+            "complete": In(1),
             "command": Out(command_layout(cfg)),
             "layer_start": Out(1),
             "store": Out(1),
@@ -214,8 +215,12 @@ class Sequencer(wiring.Component):
                 with m.If(self.store_done):
                     m.next = "END"
             with m.State("END"):
-                m.d.sync += [command.layer_end.eq(1), self.finished.eq(1)]
-                m.next = "IDLE"
+                with m.If(self.complete):
+                    m.d.sync += [command.layer_end.eq(1), self.finished.eq(1)]
+                    m.next = "IDLE"
+                with m.Else():               # more lines than groups
+                    m.d.sync += self.bad.eq(1)
+                    m.next = "STOPPED"
         return m
 
     def _requests(self, m, requested, layer):

@@ -33,11 +33,12 @@ class WeightDecoder(wiring.Component):
     i : In(stream.Signature(line_layout(cfg)))
     o : Out(stream.Signature)
         ``line``: the decoded line, ``end_section``.
-    groups : Out(16)
-        Lines with ``end_group`` since ``start``.
+    complete : Out(1)
+        All lines that the descriptor promised have been taken.
     error : Out(1)
         Raised and held: a slot of the wrong section, a block that opens or closes wrongly, spans
-        more lines than the FIFO holds, or has a weight outside the kernel; a channel out of range.
+        more lines than the FIFO holds, or has a weight outside the kernel; a channel out of range;
+        another number of groups than the descriptor's.
     """
 
     def __init__(self, cfg):
@@ -48,7 +49,7 @@ class WeightDecoder(wiring.Component):
             "i": In(stream.Signature(line_layout(cfg))),
             "o": Out(stream.Signature(data.StructLayout({
                 "line": decoded_line_layout(cfg), "end_section": 1}))),
-            "groups": Out(16),
+            "complete": Out(1),
             "error": Out(1),
         })
 
@@ -160,6 +161,7 @@ class WeightDecoder(wiring.Component):
     def _check(self, m, take):
         """Sections, openings and closings of blocks, and their length in lines."""
         cfg, line = self.cfg, self.i.p
+        groups = Signal(16)
         loading, open_, span = Signal(), Signal(), Signal(range(cfg.fifo_lines + 2))
         bad = []
         now = open_
@@ -185,6 +187,18 @@ class WeightDecoder(wiring.Component):
                 m.d.sync += self.error.eq(1)
             with m.If(line.end_section):
                 m.d.sync += loading.eq(0)
-            m.d.sync += self.groups.eq(self.groups + line.end_group)
+            m.d.sync += groups.eq(groups + line.end_group)
         with m.If(self.start):
-            m.d.sync += [loading.eq(self.layer.load), open_.eq(0), self.groups.eq(0)]
+            m.d.sync += [loading.eq(self.layer.load), open_.eq(0), groups.eq(0)]
+        self._count(m, take, groups)
+
+    def _count(self, m, take, groups):
+        lay, lines, promised = self.layer, Signal(33), Signal(33)
+        m.d.comb += [promised.eq(lay.weight_lines + Mux(lay.load, lay.load_lines, 0)),
+                     self.complete.eq(lines == promised)]
+        with m.If(self.start):
+            m.d.sync += lines.eq(0)
+        with m.Elif(take):
+            m.d.sync += lines.eq(lines + 1)
+        with m.If(self.complete & lines.any() & (groups != lay.groups)):
+            m.d.sync += self.error.eq(1)

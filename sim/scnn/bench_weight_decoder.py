@@ -63,7 +63,6 @@ async def decodes_as_golden(dut, p_stall):
         kernel_rows = rand.randint(1, min(5, cfg.max_kernel))
         kernel_row = rand.randint(1, 20)
         gap = rand.randint(0, 9)
-        await begin(dut, {"kernel_rows": kernel_rows, "kernel_row": kernel_row, "kernel_gap": gap})
         slots = random_blocks(rand, cfg, kernel_rows, kernel_row, 12)
         lines, wanted = [], []
         while slots:
@@ -72,13 +71,15 @@ async def decodes_as_golden(dut, p_stall):
             cut = [(k, f, la, 0 if n == 0 else s, e) for n, (k, f, la, s, e, _) in enumerate(take)]
             lines.append(pack(cfg, cut, base, end_group=not slots))
             wanted.append([(c, f, la, e) for _, f, la, _, e, c in take])
+        await begin(dut, {"kernel_rows": kernel_rows, "kernel_row": kernel_row, "kernel_gap": gap,
+                          "groups": 1, "weight_lines": len(lines)})
         sender = cocotb.start_soon(send(dut, "i", lines, rand, p_stall))
         words, cycles = await recv(dut, "o", len(lines), rand, p_stall)
         await sender
         check(cfg, words, wanted, kernel_row, gap)
         assert int(dut.error.value) == 0
         assert p_stall or cycles == len(lines) + 2
-        assert int(dut.groups.value) == 1
+        assert int(dut.complete.value) == 1
 
 
 def check(cfg, words, wanted, kernel_row, gap):
@@ -109,6 +110,7 @@ async def refuses_bad_lines(dut):
     weight = [(1, 0)]
     good = (SlotKind.WEIGHT, 1, 1, 0, weight)
     bad = {
+        "too few groups": [pack(cfg, [good])],
         "continues nothing": [pack(cfg, [(SlotKind.WEIGHT, 0, 1, 0, weight)])],
         "opens twice": [pack(cfg, [(SlotKind.WEIGHT, 1, 0, 0, weight)]), pack(cfg, [good])],
         "group ends in a block": [pack(cfg, [(SlotKind.WEIGHT, 1, 0, 0, weight)], end_group=1)],
@@ -123,7 +125,8 @@ async def refuses_bad_lines(dut):
     await start(dut)
     for why, lines in bad.items():
         await reset(dut)
-        await begin(dut, {"kernel_rows": 1, "kernel_row": 2, "kernel_gap": 0})
+        await begin(dut, {"kernel_rows": 1, "kernel_row": 2, "kernel_gap": 0, "groups": 1,
+                          "weight_lines": 1 if why == "too few groups" else 99})
         dut.o__ready.value = 1
         await send(dut, "i", lines)
         for _ in range(4):
