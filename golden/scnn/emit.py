@@ -48,55 +48,61 @@ def _axis(tiles: list[Mapping[str, int]]) -> _Axis:
 
 
 @numba.njit
-def _channel(mask, row, col, r, c, start_r, start_c, stride, pitch, longest, width, position, at):
-    """Encodes one (channel, phase) of a PE: (samples, placeholders, rows).
+def _channel(mask, row, col, r, c, start_r, start_c, geometry, waiting, position, at):
+    """Encodes one (channel, phase) of a PE: (rows, stalls, placeholders of its last sample).
 
+    `waiting`: placeholders of the sample just before, which a division may hide.
     Positions go to `position` from row `at` on, unless that array is empty.
     """
-    samples, placeholders, elements, following = 0, 0, 0, 0
+    stride, pitch, longest, width, taps, divide = geometry[4:]
+    elements, following, stalls = 0, 0, 0
     for y in range(start_r, row.pooled[r], stride):
         for x in range(start_c, col.pooled[c], stride):
-            samples += 1
+            stalls += divide - (min(waiting, divide) if taps == 1 else 0)
+            waiting = 0
             if not mask[row.origin[r] + y, col.origin[c] + x]:
                 continue
             here = (row.phase[r] + y) // stride * pitch + (col.phase[c] + x) // stride
-            skipped = (here - following) // longest
-            placeholders += skipped
-            elements += skipped
+            waiting = (here - following) // longest
+            stalls += waiting
+            elements += waiting
             following = here + 1
             if len(position):
                 position[at + elements // width, elements % width] = here
             elements += 1
-    return samples, placeholders, (elements + width - 1) // width
+    return (elements + width - 1) // width, stalls, waiting
 
 
 @numba.njit
 def _encode(mask, row, col, geometry, start, count, position, steps, stalls):
-    """Walks over all PEs and channels; returns the rows. Fills everything but an empty `position`.
+    """Walks over all PEs and channels; returns the rows. Fills `position` unless it is empty.
 
-    geometry: kc, stride, phases_rows, phases_cols, pitch, longest, width, taps, divide.
+    geometry: kc, phases_rows, phases_cols, phases, stride, pitch, longest, width, taps, divide.
     """
-    kc, stride, phases_rows, phases_cols, pitch, longest, width, taps, divide = geometry
-    total = 0
+    kc, phases_rows, phases_cols, phases, stride = geometry[:5]
+    taps = geometry[8]
+    total, waiting = 0, 0
     for pe in range(start.shape[0]):
         r, c = pe // len(col.pooled), pe % len(col.pooled)
-        if row.pooled[r] == 0 or col.pooled[c] == 0:
-            continue
-        for k in range(mask.shape[0]):
+        for k in range(mask.shape[0] if col.pooled[c] else 0):
             group = k // kc
+            if k % kc == 0:                         # each group is an EMIT of its own
+                waiting = 0
             for start_r in range(min(stride, row.pooled[r])):
                 phase_r = (row.phase[r] + start_r) % stride
                 for start_c in range(min(stride, col.pooled[c])):
                     phase_c = (col.phase[c] + start_c) % stride
                     if phase_r >= phases_rows or phase_c >= phases_cols:
                         steps[pe, group] += 1
+                        waiting = 0
                         continue
-                    samples, placeholders, rows = _channel(
-                        mask[k], row, col, r, c, start_r, start_c, stride, pitch, longest, width,
-                        position, total)
-                    steps[pe, group] += samples * taps
-                    stalls[pe, group] += placeholders + samples * divide
-                    channel = (k * phases_rows + phase_r) * phases_cols + phase_c
+                    rows, stalled, waiting = _channel(
+                        mask[k], row, col, r, c, start_r, start_c, geometry, waiting, position,
+                        total)
+                    steps[pe, group] += (((row.pooled[r] - start_r - 1) // stride + 1)
+                                         * ((col.pooled[c] - start_c - 1) // stride + 1) * taps)
+                    stalls[pe, group] += stalled
+                    channel = k * phases + phase_r * phases_cols + phase_c
                     start[pe, channel], count[pe, channel] = total, rows
                     total += rows
     return total
@@ -114,13 +120,11 @@ def encode(mask: np.ndarray, descriptor: Mapping[str, Any], config: SCNNConfig) 
     shape = channels, int(row.pooled.sum()), int(col.pooled.sum())
     if mask.shape != shape:
         raise ValueError(f"mask must be of shape {list(shape)}, not {list(mask.shape)}")
-    divide = descriptor["pool"] == AVERAGE
-    if divide and descriptor["pool_kernel"] == 1:
-        raise ValueError("average pooling needs pool_kernel of at least 2 in the cycle model")
     phases = descriptor["next_phases_rows"], descriptor["next_phases_cols"]
-    geometry = (descriptor["kc"], descriptor["next_stride"], *phases, descriptor["next_pitch"],
-                1 << config.index_bits, config.mults_i, descriptor["pool_kernel"] ** 2,
-                config.data_bits + 1 if divide else 0)
+    divide = config.data_bits + 1 if descriptor["pool"] == AVERAGE else 0
+    geometry = (descriptor["kc"], *phases, phases[0] * phases[1], descriptor["next_stride"],
+                descriptor["next_pitch"], 1 << config.index_bits, config.mults_i,
+                descriptor["pool_kernel"] ** 2, divide)
     start = np.zeros((config.pes, channels * phases[0] * phases[1]), np.int32)
     count = np.zeros_like(start)
     arguments = np.ascontiguousarray(mask, np.bool_), row, col, geometry, start, count

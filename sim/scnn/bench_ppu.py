@@ -1,8 +1,12 @@
 """PPU: random tiles, drained as golden says, in the promised cycles."""
 
+import dataclasses
+
 import cocotb
+import numpy as np
 from cocotb.triggers import FallingEdge, RisingEdge
 
+from golden.scnn import emit
 from golden.scnn.ppu import drain, encode
 from hw.scnn.activation_ram import write_layout
 from hw.scnn.config import SCNNConfig
@@ -98,20 +102,23 @@ async def one_group(dut, cfg, layer, row, col, kc, channel, sums, bias):
     wanted = {c: encode(samples, cfg.index_bits, cfg.mults_i) for c, samples in expected.items()}
     assert got == wanted, (layer, row, col)
     assert rows == []
-    placeholders = sum(gaps(samples, cfg) for samples in expected.values())
-    windows = sum(len(samples) for samples in expected.values())
-    divisions = (cfg.data_bits + 1) * windows if layer["pool"] == 2 else 0
-    assert cycles == (steps + placeholders + divisions + 6 if steps else 1)
+    assert cycles == emit_done(cfg, expected, layer, row, col, kc, channel), (layer, row, col)
 
 
-def gaps(samples, cfg):
-    """Placeholders that the samples of a channel need."""
-    count, following = 0, 0
-    for position, value in samples:
-        if value:
-            count += (position - following) >> cfg.index_bits
-            following = position + 1
-    return count
+def emit_done(cfg, samples, layer, row, col, kc, channel):
+    """The cycle model's word for the same group, from which samples are zero."""
+    one = dataclasses.replace(cfg, pe_rows=1, pe_cols=1)
+    mask = np.zeros((kc, row["pooled"], col["pooled"]), bool)
+    stride = layer["next_stride"]
+    for n, values in samples.items():
+        k, phase = divmod(n - channel, layer["next_phases"])
+        phase_r, phase_c = divmod(phase, layer["next_phases_cols"])
+        for position, value in values:
+            y, x = divmod(position, layer["next_pitch"])
+            mask[k, y * stride + phase_r - row["phase"],
+                 x * stride + phase_c - col["phase"]] = value != 0
+    descriptor = {**layer, "groups": 1, "kc": kc, "kc_last": kc, "rows": [row], "cols": [col]}
+    return emit.encode(mask, descriptor, one).done[0, 0]
 
 
 async def fill_biases(dut, cfg, bias):
