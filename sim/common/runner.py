@@ -56,6 +56,11 @@ class Build:
     top: str
     folder: Path
 
+    @property
+    def manifest(self):
+        """The manifest of what was built; of the bench's top, if that is another."""
+        return json.loads((self.folder / "manifest.json").read_text())
+
 
 def simulate(component, bench, *, simulator, config=None, seed=1, testcase=None, plusargs=(),
              env=None, waves=None, **options):
@@ -95,7 +100,7 @@ def simulate(component, bench, *, simulator, config=None, seed=1, testcase=None,
         waves=waves)
 
 
-def build(emitted, *, simulator, sources=(), top=None, ports=None, hier=(), opt=0, flags=(),
+def build(emitted, *, simulator, sources=(), top=None, hier=(), opt=0, flags=(),
           public=False, waves=None):
     """A `Build` of `emitted`, from the cache if the same was built before.
 
@@ -109,7 +114,7 @@ def build(emitted, *, simulator, sources=(), top=None, ports=None, hier=(), opt=
     sources : sequence of Path
         More Verilog files.
     top : str or None
-        The top module, if it is in `sources`; `ports` are then its ports, as in the manifest.
+        The top module, if it is in `sources`.
     hier : sequence of str or class
         Verilator: modules (or component classes, all their variants) to verilate on their own.
         For arrays: the build and its C++ grow with the number of different blocks only.
@@ -126,7 +131,6 @@ def build(emitted, *, simulator, sources=(), top=None, ports=None, hier=(), opt=
         raise ValueError(f"simulator must be one of {', '.join(SIMULATORS)}, not {simulator!r}")
     _require(simulator)
     job = _Job(emitted, simulator, tuple(map(Path, sources)), top or emitted.name,
-               json.dumps(ports or emitted.manifest["ports"]),
                _hier_modules(emitted, hier) if simulator == "verilator" else (),
                opt, tuple(flags), public, waves is not None)
     folder = cache_folder() / "sim" / f"{job.top}-{simulator}-{job.digest()}"
@@ -143,17 +147,24 @@ def build(emitted, *, simulator, sources=(), top=None, ports=None, hier=(), opt=
     return done
 
 
-def run(build, bench, *, config=None, seed=1, testcase=None, plusargs=(), env=None, waves=None):
-    """Runs the cocotb module `bench` on a `Build`; parameters and errors as in `simulate`."""
+def run(build, bench, *, config=None, seed=1, testcase=None, plusargs=(), env=None, waves=None,
+        before=None, after=None):
+    """Runs the cocotb module `bench` on a `Build`; parameters and errors as in `simulate`.
+
+    The simulator runs in a folder of its own, which a good run deletes: `before` and `after` are
+    called with it (Path) to put files there and to fetch some.
+    """
     folder = cache_folder() / "run"
     folder.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f"{build.top}-{build.simulator}-", dir=folder))
     results, log = scratch / "results.xml", scratch / "log.txt"
-    ports = json.loads((build.folder / "ports.json").read_text())
-    given = {"config": config, "inputs": [p["name"] for p in ports if p["dir"] == "in"]}
+    inputs = [p["name"] for p in build.manifest["ports"] if p["dir"] == "in"]
+    given = {"config": config, "inputs": inputs}
+    if before is not None:
+        before(scratch)
     (scratch / "bench.pickle").write_bytes(pickle.dumps(given))
-    extra = {"COCOTB_ANSI_OUTPUT": "0", "PYTHONWARNINGS": "ignore", **_environment(build.simulator),
-             "SPARSEFORGE_BENCH": str(scratch / "bench.pickle"), **(env or {})}
+    extra = {"COCOTB_ANSI_OUTPUT": "0", "SPARSEFORGE_BENCH": str(scratch / "bench.pickle"),
+             **(env or {})}
     runner = _Icarus() if build.simulator == "icarus" else _Verilator()
     status = ""
     try:
@@ -166,6 +177,8 @@ def run(build, bench, *, config=None, seed=1, testcase=None, plusargs=(), env=No
     if message:
         raise BenchFailed(f"{bench} on {build.top} ({build.simulator}, seed {seed}): {message}"
                           f"\nlog: {log}")
+    if after is not None:
+        after(scratch)
     shutil.rmtree(scratch)
 
 
@@ -199,7 +212,6 @@ class _Job:
     simulator: str
     sources: tuple
     top: str
-    ports: str
     hier: tuple
     opt: int
     flags: tuple
@@ -207,14 +219,15 @@ class _Job:
     waves: bool
 
     def digest(self):
-        key = [VERSION, _tool_version(self.simulator), self.top, self.ports, self.emitted.verilog,
+        manifest = {k: self.emitted.manifest.get(k) for k in ("ports", "registers", "bench")}
+        key = [VERSION, _tool_version(self.simulator), self.top, self.emitted.verilog, manifest,
                [path.read_text() for path in self.sources], self.flags]
         if self.simulator == "verilator":
             key += [self.hier, self.opt, self.public, self.waves]
         return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:20]
 
     def build(self, folder):
-        (folder / "ports.json").write_text(self.ports)
+        (folder / "manifest.json").write_text(json.dumps(self.emitted.manifest))
         design = folder / f"{self.emitted.name}.v"
         design.write_text(self.emitted.verilog)
         sources = [design]
@@ -229,7 +242,6 @@ class _Job:
             control = folder / "control.vlt"
             control.write_text(self._control())
             sources.insert(0, control)
-        os.environ.update(_environment(self.simulator))
         try:
             runner.build(sources=sources, hdl_toplevel=self.top, build_args=args,
                          build_dir=folder, timescale=("1ns", "1ps"), log_file=log)
@@ -241,7 +253,7 @@ class _Job:
 
     def _control(self):
         """Verilator's control file: which signals the bench sees, which modules are built alone."""
-        ports = [port["name"] for port in json.loads(self.ports)]
+        ports = [port["name"] for port in self.emitted.manifest["ports"]]
         lines = ["`verilator_config"]
         lines += [f'public_flat_rw -module "{self.top}" -var "{port}"' for port in ports]
         lines += [f'hier_block -module "{module}"' for module in self.hier]
@@ -251,11 +263,22 @@ class _Job:
 class _Icarus(cocotb_runner.Icarus):
     job = None
 
+    def _set_env_common(self):
+        super()._set_env_common()
+        self.env.update(_environment("icarus"))
+
 
 class _Verilator(cocotb_runner.Verilator):
     """cocotb's, without --public-flat-rw: making every signal of an array public never ends."""
 
     job = None
+
+    def _set_env_common(self):
+        super()._set_env_common()
+        self.env.update(_environment("verilator"))
+
+    def _simulator_in_path_build_only(self):
+        self.executable = shutil.which("verilator", path=self.env["PATH"])
 
     def _build_command(self):
         verilate, make = super()._build_command()
