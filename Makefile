@@ -41,7 +41,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 pytest: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not regress"
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not regress" --durations 20
 
 regress: $(VENV)/.dev
 	$(BIN)/python -m pytest -m regress --durations 0

@@ -59,7 +59,8 @@ class LayerOptions:
         _FORM, "--activation-density", "of synthetic tensors, 0 to 1 [1, or the network's]")] = None
     weight_block: Annotated[str | None, _option(
         _FORM, "--weight-block", "FIN,FOUT,KX,KY: prune synthetic weights in blocks")] = None
-    seed: Annotated[int | None, _option(_FORM, "--seed", "of synthetic tensors [0]")] = None
+    seed: Annotated[int | None, _option(
+        _FORM, "--seed", "of synthetic tensors; first image of digits [0]")] = None
     relu: Annotated[bool, _option(_ANY, "--relu", "ReLU on the outputs")] = False
     shift: Annotated[int | None, _option(
         _ANY, "--shift", "right shift of the sums [the smallest that saturates nothing]")] = None

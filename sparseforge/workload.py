@@ -12,7 +12,7 @@ from golden import layers, tensors
 from golden.layers import Layer, Pool
 from golden.tensors import Tensors
 from sparseforge.networks import Entry, Network, network
-from sparseforge.networks.network import synthesise, synthesise_chain
+from sparseforge.networks.network import digits_chain, synthesise, synthesise_chain
 from sparseforge.options import LayerOptions
 
 _SHAPED = ("stride", "pad", "groups")
@@ -55,6 +55,9 @@ class Workload:
                           _synthetic(options, data_bits, acc_bits)])
             yield from ([self._step(pair, data_bits, acc_bits)] for pair in pairs)
             return
+        if self.network.trained:
+            yield from self._trained(self.network, data_bits, acc_bits)
+            return
         entries = [_changed(entry, options) for entry in self.network.pick(options.layer)]
         chained = self.network.chain and options.layer is None
         draw = synthesise_chain if chained else synthesise
@@ -64,6 +67,12 @@ class Workload:
             yield list(steps)
         else:
             yield from ([step] for step in steps)
+
+    def _trained(self, net: Network, data_bits: int, acc_bits: int) -> Iterator[list[Step]]:
+        entries = [_changed(entry, self.options) for entry in net.entries]
+        chain = digits_chain(entries, first=self.options.seed or 0, acc_bits=acc_bits)
+        yield [self._step(pair, data_bits, acc_bits) for pair in chain
+               if self.options.layer in (None, pair[0].name)]
 
     def _step(self, pair: tuple[Layer, Tensors], data_bits: int, acc_bits: int) -> Step:
         layer, drawn = pair
@@ -108,12 +117,16 @@ def _of_network(options: LayerOptions) -> Workload:
     entries = net.pick(options.layer)
     if options.output and len(entries) != 1:
         raise ValueError("--output must come with one layer: name it with --layer")
+    if net.trained:
+        _only(options, ("weight_density", "activation_density"), f"--network {net.name}",
+              ("--shape",))
     name = net.name if options.layer is None else f"{net.name}/{options.layer}"
     chained = net.chain and options.layer is None
     for entry in entries:
         _changed(entry, options)                    # refuses early
     compared = net.compared if options.layer is None else (options.layer,)
-    return Workload(name, "synthetic, a chain" if chained else "synthetic, layer by layer",
+    source = "trained weights, held-out images" if net.trained else "synthetic"
+    return Workload(name, f"{source}, {'a chain' if chained else 'layer by layer'}",
                     1 if chained else len(entries), options, net, compared)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -28,7 +29,8 @@ class Network:
 
     `chain`: each layer reads the one before it, so that the layers can run back to back;
     elsewhere (branches, sums) they run one by one. `compared` names the layers that published
-    comparisons count: the convolutions, in GoogLeNet those of the inception modules.
+    comparisons count: the convolutions, in GoogLeNet those of the inception modules. `trained`:
+    it comes with its weights and images of its own, and no tensor is synthetic.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Network:
     entries: tuple[Entry, ...]
     chain: bool
     compared: tuple[str, ...]
+    trained: bool = False
 
     @property
     def layers(self) -> list[Layer]:
@@ -64,12 +67,15 @@ _TABLES: dict[str, tuple[str, Callable[[], list[Layer]], bool]] = {
     "resnet50_v1.5": ("ResNet-50 v1.5, 224 × 224", lambda: tables.resnet50(v1_5=True), False),
     "lenet5": ("LeNet-5, Caffe, 28 × 28", tables.lenet5, True),
 }
-NAMES = tuple(_TABLES)
+DIGITS = "digits"
+NAMES = (*_TABLES, DIGITS)
 
 
 def network(name: str) -> Network:
     """The built-in network called `name`."""
     if name not in _TABLES:
+        if name == DIGITS:
+            return _digits()
         raise ValueError(f"--network must be one of {', '.join(NAMES)}, not {name}")
     title, build, chain = _TABLES[name]
     table = build()
@@ -78,6 +84,41 @@ def network(name: str) -> Network:
     compared = tuple(x.name for x in table if not x.is_fc
                      and (name != "googlenet" or x.name.startswith("inception_")))
     return Network(name, title, entries, chain, compared)
+
+
+def _digits() -> Network:
+    from sparseforge.networks import digits
+    table, weights, _ = digits.load()
+    entries = tuple(Entry(layer, Densities(np.count_nonzero(w) / w.size, math.nan,
+                                           "trained and pruned: counted", True))
+                    for layer, w in zip(table, weights, strict=True))
+    names = tuple(layer.name for layer in table)
+    return Network(DIGITS, "scikit-learn's handwritten digits, 8 × 8: trained, pruned, 8 bits",
+                   entries, True, names[:-1], trained=True)
+
+
+def digits_chain(entries: Iterable[Entry], *, first: int = 0,
+                 acc_bits: int = 24) -> Iterator[tuple[Layer, Tensors]]:
+    """The digits network on held-out images from number `first` on, as many as the batch.
+
+    Each layer's activations are the outputs of the one before; the first one's are the pixels.
+    """
+    from sparseforge.networks import digits
+    pixels, _ = digits.images()
+    _, weights, biases = digits.load()
+    previous: np.ndarray | None = None
+    for entry, weight, bias in zip(entries, weights, biases, strict=True):
+        layer = entry.layer
+        if previous is None:
+            if first + layer.batch > len(pixels):
+                raise ValueError(f"--seed (the first image) and --batch must stay within the "
+                                 f"{len(pixels)} held-out images, not reach {first + layer.batch}")
+            previous = pixels[first:first + layer.batch]
+        drawn = Tensors(weight, follow_on(layer, previous.reshape(
+            previous.shape[-3:] if layer.batch == 1 else previous.shape)), bias,
+            f"trained weights, held-out images from {first} on")
+        yield layer, drawn
+        previous = layers.reference(layer, weight, drawn.activations, bias, acc_bits).outputs
 
 
 def synthesise(entries: Iterable[Entry], *, seed: int = 0, data_bits: int = 16,

@@ -114,7 +114,8 @@ def test_a_network_in_a_chain_and_layer_by_layer(fake, run):
     assert data["cycles"] == sum(x["cycles"] for x in data["layers"])
     assert data["compared"]["layers"] == ["conv1", "conv2"]
     _, data, _ = run("model fake --network alexnet --layer conv3 --json")
-    assert data["layer"] == "alexnet/conv3"
+    assert (data["layer"], data["source"]) == (
+        "alexnet/conv3", "synthetic, densities 0.35 and 0.52, seed 0")
     one = data["layers"][0]
     assert (one["weight_density"], one["activation_density"]) == pytest.approx(
         (0.35, 0.52), abs=1e-4)
@@ -141,6 +142,16 @@ def test_any_layer_options_change_a_network_s_layer(fake, run):
             shape["batch"]) == (True, 3, 9, 1, 2)
     assert shape["pool"] == {"kind": "avg", "k": 3, "s": 2, "pad": 1, "ceil_mode": False}
     assert data["layers"][0]["weight_density"] == 0.5
+
+
+def test_the_trained_network(fake, run):
+    _, data, _ = run("model fake --network digits --batch 2 --seed 5 --json")
+    assert data["source"] == "trained weights, held-out images, a chain"
+    assert [x["shape"]["batch"] for x in data["layers"]] == [2, 2, 2]
+    _, one, _ = run("model fake --network digits --layer conv2 --batch 2 --seed 5 --json")
+    assert one["macs_effectual"] == data["layers"][1]["macs_effectual"]
+    status, _, err = run("model fake --network digits --weight-density 0.5")
+    assert (status, "--weight-density must come with --shape" in err) == (2, True)
 
 
 def save(tmp_path, **arrays):
