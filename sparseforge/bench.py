@@ -1,0 +1,98 @@
+"""``make bench``: speeds and sizes of a design, as JSON. Figures of this machine, not tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sparseforge import runs
+from sparseforge.options import LayerOptions
+from sparseforge.registry import Design, Memory, design
+from sparseforge.workload import workload
+
+NETWORKS = ("alexnet", "googlenet", "vgg16", "resnet50")
+
+
+def emission(chosen: Design, config: Any) -> dict[str, Any]:
+    """Seconds to emit the Verilog, nothing kept from before, and its bytes."""
+    from hw.emit import emit
+    started = time.monotonic()
+    emitted = emit(chosen.top(config), chosen.name, config=config)
+    return {"emit_s": time.monotonic() - started, "verilog_bytes": len(emitted.verilog.encode()),
+            "modules": emitted.verilog.count("\nendmodule")}
+
+
+def rtl(chosen: Design, preset: str, config: Any, network: str, layer: str) -> dict[str, Any]:
+    """Seconds of the first run (which builds) and of the second; RTL cycles per second."""
+    setting = runs.Setting(chosen, preset, config, Memory())
+    work = workload(LayerOptions(network=network, layer=layer))
+    seconds = []
+    for _ in range(2):
+        started = time.monotonic()
+        answer = runs.simulate(setting, work, "verilator")
+        seconds.append(time.monotonic() - started)
+    cycles = answer.total.cycles
+    return {"layer": work.name, "cycles": cycles, "first_s": seconds[0], "second_s": seconds[1],
+            "build_s": seconds[0] - seconds[1], "cycles_per_s": cycles / seconds[1]}
+
+
+def model(chosen: Design, preset: str, config: Any, network: str) -> dict[str, Any]:
+    """Seconds of a whole network's model (tensors, golden outputs and compiling included)."""
+    setting = runs.Setting(chosen, preset, config, Memory())
+    started = time.monotonic()
+    answer = runs.model(setting, workload(LayerOptions(network=network)))
+    seconds = time.monotonic() - started
+    return {"seconds": seconds, "cycles": answer.total.cycles,
+            "macs_effectual_per_s": answer.total.macs_effectual / seconds}
+
+
+@contextmanager
+def fresh() -> Iterator[None]:
+    """Builds and the compiler's cache in a new folder, so that nothing is found."""
+    with tempfile.TemporaryDirectory(prefix="sparseforge-bench-") as folder:
+        before = {key: os.environ.get(key) for key in ("SPARSEFORGE_BUILD", "CCACHE_DIR")}
+        os.environ.update({"SPARSEFORGE_BUILD": f"{folder}/build", "CCACHE_DIR": f"{folder}/cc"})
+        try:
+            yield
+        finally:
+            for key, value in before.items():
+                if value is None:
+                    os.environ.pop(key)
+                else:
+                    os.environ[key] = value
+
+
+def main(out: Annotated[Path, typer.Option("-o")] = Path("build/bench.json"),
+         name: Annotated[str, typer.Option("--design")] = "scnn",
+         preset: str = "paper") -> None:
+    """Measures a design's preset and writes the figures."""
+    chosen = design(name)
+    config = chosen.presets()[preset]
+    data: dict[str, Any] = {"design": name, "preset": preset, "cpus": os.cpu_count(),
+                            "machine": platform.machine(), "python": platform.python_version()}
+    with fresh():
+        data["emission"] = emission(chosen, config)
+        print("emission", data["emission"], file=sys.stderr)
+        data["rtl"] = rtl(chosen, preset, config, "alexnet", "conv3")
+        print("rtl", data["rtl"], file=sys.stderr)
+    data["model"] = {}
+    for network in NETWORKS:
+        data["model"][network] = model(chosen, preset, config, network)
+        print(network, data["model"][network], file=sys.stderr)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    runs.write_text(out, json.dumps(data, indent=1) + "\n")
+    print(f"written: {out}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
