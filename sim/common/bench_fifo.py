@@ -10,7 +10,7 @@ from sim.common.lockstep import lockstep
 async def lockstep_with_golden(dut):
     depth, width = (bench_config()[name] for name in ("depth", "width"))
     await start(dut)
-    await lockstep(dut, streams.FIFO(depth), 400, rng(), {"i": lambda r: r.getrandbits(width)})
+    await lockstep(dut, streams.FIFO(depth), 1500, rng(), {"i": lambda r: r.getrandbits(width)})
 
 
 @cocotb.test()

@@ -10,7 +10,7 @@ from sim.common.lockstep import lockstep
 async def lockstep_with_golden(dut):
     n, width = (bench_config()[name] for name in ("n", "width"))
     await start(dut)
-    await lockstep(dut, streams.Fork(n), 400, rng(), {"i": lambda r: r.getrandbits(width)})
+    await lockstep(dut, streams.Fork(n), 1000, rng(), {"i": lambda r: r.getrandbits(width)})
 
 
 @cocotb.test()

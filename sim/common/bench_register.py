@@ -10,7 +10,7 @@ from sim.common.lockstep import lockstep
 async def lockstep_with_golden(dut):
     width = bench_config()["width"]
     await start(dut)
-    await lockstep(dut, streams.Register(), 400, rng(), {"i": lambda r: r.getrandbits(width)})
+    await lockstep(dut, streams.Register(), 1000, rng(), {"i": lambda r: r.getrandbits(width)})
 
 
 @cocotb.test()

@@ -38,24 +38,27 @@ def _check(dut, model, offered, ready, cycle):
 
 
 async def lockstep(dut, model, cycles, rng, words, *, controls=None, allow=None,
-                   stalls=(0.0, 0.3, 0.7), p_reset=0.02):
+                   stalls=(0.0, 0.3, 0.7, 1.0), p_reset=0.01):
     """Runs ``dut`` beside ``model`` for some cycles; fails at the first difference.
 
     Called after ``start``. Every few cycles each stream draws another stall probability from
-    ``stalls``, so that blocks fill, run empty and run at full rate. Reset comes with probability
-    ``p_reset`` per cycle. ``words[name](rng)`` makes a word for input stream ``name``.
+    ``stalls``; and for some time new words may come only together, in one cycle of four. So blocks
+    fill, run empty, idle, run at full rate and are hit by all inputs at once. Reset comes with
+    probability ``p_reset`` per cycle. ``words[name](rng)`` makes a word for input stream ``name``.
     ``controls[name](rng)`` gives the value of plain input ``name`` in each cycle; the model finds
     it in ``offered``. An output stream is not read while ``allow(name)`` is false. Signals that
     ``look`` leaves out are not checked; a pair (value, mask) checks the bits in the mask.
     """
     sources = {name: _Source(dut, name, words[name]) for name in model.inputs}
     ready_of = {name: getattr(dut, f"{name}__ready") for name in model.outputs}
-    p = {}
+    p, together = {}, False
     for cycle in range(cycles):
-        if cycle % 24 == 0:
+        if cycle % 16 == 0:
             p = {name: rng.choice(stalls) for name in (*sources, *ready_of)}
+            together = rng.random() < 0.4
+        closed = together and rng.random() < 0.75
         for name, source in sources.items():
-            source.drive(rng, p[name])
+            source.drive(rng, 1 if closed else p[name])
         ready = {name: rng.random() >= p[name] and (allow is None or allow(name))
                  for name in ready_of}
         for name, handle in ready_of.items():

@@ -33,8 +33,9 @@ class DoubleBuffer(wiring.Component):
         The half being filled; 0 after reset.
     """
     def __init__(self, shape, banks, depth, *, registered=True):
-        self.halves = [Banked(shape, banks, depth, registered=registered) for _ in range(2)]
+        self.shape = shape
         self.banks = banks
+        self.depth = depth
         self.registered = registered
         super().__init__({
             "write": In(write_signature(shape, depth)).array(banks),
@@ -45,21 +46,23 @@ class DoubleBuffer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.half_0, m.submodules.half_1 = self.halves
+        halves = [Banked(self.shape, self.banks, self.depth, registered=self.registered)
+                  for _ in range(2)]
+        m.submodules.half_0, m.submodules.half_1 = halves
         with m.If(self.swap):
             m.d.sync += self.filling.eq(~self.filling)
         for k in range(self.banks):
-            self._bank(m, k)
+            self._bank(m, k, halves)
         return m
 
-    def _bank(self, m, k):
+    def _bank(self, m, k, halves):
         source = ~self.filling
         if self.registered:
             # Data follow the address by a cycle: so must the half that they come from.
             source = Signal(init=1, name=f"source_{k}")
             with m.If(self.read[k].en):
                 m.d.sync += source.eq(~self.filling)
-        for number, half in enumerate(self.halves):
+        for number, half in enumerate(halves):
             m.d.comb += [
                 half.write[k].en.eq(self.write[k].en & (self.filling == number)),
                 half.write[k].addr.eq(self.write[k].addr),
@@ -68,4 +71,4 @@ class DoubleBuffer(wiring.Component):
                 half.read[k].addr.eq(self.read[k].addr),
             ]
         m.d.comb += self.read[k].data.eq(
-            Mux(source, self.halves[1].read[k].data, self.halves[0].read[k].data))
+            Mux(source, halves[1].read[k].data, halves[0].read[k].data))

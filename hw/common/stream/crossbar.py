@@ -1,4 +1,6 @@
 """Several streams to several, each word to the output that it names."""
+from functools import cached_property
+
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -41,7 +43,11 @@ class Crossbar(wiring.Component):
             "i": In(stream.Signature(routed_layout(shape, outputs))).array(inputs),
             "o": Out(stream.Signature(shape)).array(outputs),
         })
-        self.arbiters = [Arbiter(shape, inputs) for _ in range(outputs)]
+
+    @cached_property
+    def arbiters(self):
+        """One per output. Made at first use: a crossbar that is never elaborated has none."""
+        return [Arbiter(self.shape, self.inputs) for _ in range(self.outputs)]
 
     def elaborate(self, platform):
         m = Module()
