@@ -117,8 +117,8 @@ def clear_done(descriptor: Descriptor, config: SCNNConfig) -> int:
 
 
 def clear_all_cycles(config: SCNNConfig) -> int:
-    """Cycles that CLEAR_ALL takes from its request until the drain is seen idle."""
-    return config.acc_entries + 3
+    """Cycles from one CLEAR_ALL's request to the next one's (or to going on)."""
+    return config.acc_entries + 5
 
 
 def drain_cycles(descriptor: Descriptor, config: SCNNConfig, emit_done: np.ndarray) -> np.ndarray:

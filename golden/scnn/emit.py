@@ -22,7 +22,7 @@ class Encoded(NamedTuple):
     """Activations in the PEs' RAMs: rows of I positions, NEVER for zeros."""
 
     start: np.ndarray        # int32 [PEs, channels]: first row, an index into `position`
-    count: np.ndarray  # type: ignore[assignment]  # int32 [PEs, channels]
+    count: np.ndarray        # type: ignore[assignment]  # int32 [PEs, channels]
     position: np.ndarray     # int32 [rows, I]: in the tile of the PE, pitch of the reading layer
 
 

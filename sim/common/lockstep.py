@@ -42,9 +42,10 @@ async def lockstep(dut, model, cycles, rng, words, *, controls=None, allow=None,
     """Runs ``dut`` beside ``model`` for some cycles; fails at the first difference.
 
     Called after ``start``. Every few cycles each stream draws another stall probability from
-    ``stalls``; and for some time new words may come only together, in one cycle of four. So blocks
-    fill, run empty, idle, run at full rate and are hit by all inputs at once. Reset comes with
-    probability ``p_reset`` per cycle. ``words[name](rng)`` makes a word for input stream ``name``.
+    ``stalls``; and for some time several inputs offer new words only together, in one cycle of
+    four. So blocks fill, run empty, idle, run at full rate and are hit by all inputs at once. Reset
+    comes with probability ``p_reset`` per cycle. ``words[name](rng)`` makes a word for input stream
+    ``name``.
     ``controls[name](rng)`` gives the value of plain input ``name`` in each cycle; the model finds
     it in ``offered``. An output stream is not read while ``allow(name)`` is false. Signals that
     ``look`` leaves out are not checked; a pair (value, mask) checks the bits in the mask.
@@ -55,7 +56,7 @@ async def lockstep(dut, model, cycles, rng, words, *, controls=None, allow=None,
     for cycle in range(cycles):
         if cycle % 16 == 0:
             p = {name: rng.choice(stalls) for name in (*sources, *ready_of)}
-            together = rng.random() < 0.4
+            together = len(sources) > 1 and rng.random() < 0.4
         closed = together and rng.random() < 0.75
         for name, source in sources.items():
             source.drive(rng, 1 if closed else p[name])

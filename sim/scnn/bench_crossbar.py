@@ -100,6 +100,6 @@ async def lockstep_with_model(dut, stalls):
     dut.phase_reset.value = 1           # the model begins with an odd cycle
     await RisingEdge(dut.clk)
     model.odd = 1
-    await lockstep(dut, model, 500, r, {"i": lambda r: vector(config, scattered(config, r), r)},
+    await lockstep(dut, model, 1500, r, {"i": lambda r: vector(config, scattered(config, r), r)},
                    controls={"phase_reset": lambda r: r.random() < 0.02}, stalls=stalls)
     assert model.full
