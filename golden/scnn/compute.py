@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from golden.jit import njit
 from golden.scnn import crossbar
 from golden.scnn.crossbar import bank_of
 from hw.scnn.config import SCNNConfig
@@ -54,19 +54,12 @@ class State(NamedTuple):
     row_takes: np.ndarray    # int64 [pe_rows]: last take of its line
     kept: np.ndarray         # lines stored so far
     release: np.ndarray      # [PEs, fifo_lines]: of kept line n at n mod fifo_lines
-    take: np.ndarray         # last slot taken
+    pipe: np.ndarray         # int64 [PEs, PIPE]: fields below
     scan_line: np.ndarray    # scan arrives at the next line
     scan: np.ndarray         # last channel scanned
     blocks: np.ndarray       # blocks run so far
     block_read: np.ndarray   # [PEs, BLOCKS]: last row read of block n at n mod BLOCKS
-    rows: np.ndarray         # activation rows read so far
-    row_read: np.ndarray     # last row read
     row_pop: np.ndarray      # [PEs, ROWS]: row n left the queue, at n mod ROWS
-    product: np.ndarray      # last vector loads the product register
-    push: np.ndarray         # last vector enters the queues
-    before: np.ndarray       # [PEs, 2]: product and push of the vector before it
-    crossbar: np.ndarray     # next cycle to step the crossbar in
-    held: np.ndarray         # products in the queues
     queues: np.ndarray       # [PEs, lanes, 2]
     levels: np.ndarray       # [PEs, lanes, 2]
     open_slots: np.ndarray   # slots of the block that is not complete
@@ -75,13 +68,20 @@ class State(NamedTuple):
     slot_at: np.ndarray      # [PEs, fifo_entries]: line * weight_bus + slot
     ended: np.ndarray        # the slot that ended the group
     flushed: np.ndarray      # cycle d: registers and queues seen empty
-    multiply: np.ndarray     # vectors of the group
-    conflict: np.ndarray     # cycles in which a vector waited or queues emptied
-    products: np.ndarray     # of the group
 
 
 # State.tree
 STAGE1, STAGE2, ROOT, HELD, RUN, LAST_TAKE = range(6)
+# State.pipe: what a PE does after the weight FIFO
+(
+    TAKE,           # last slot taken
+    READ, READS,    # last activation row read; rows read so far
+    PRODUCT, PUSH,  # the last vector loads the product register, enters the queues
+    PRODUCT_BEFORE, PUSH_BEFORE,    # the vector before it
+    CYCLE, WAITING,     # next cycle to step the crossbar in; products in its queues
+    MULTIPLY, CONFLICT, PRODUCTS,   # of the group: vectors, cycles of waiting, products
+    PIPE,
+) = range(13)
 
 
 def start(config: SCNNConfig) -> State:
@@ -95,16 +95,16 @@ def start(config: SCNNConfig) -> State:
     def zeros(*shape):
         return np.zeros(shape, np.int64)
 
+    pipe = past(pes, PIPE)
+    pipe[:, [READS, WAITING]] = 0
     return State(
         tree=past(6), row_load=past(rows), row_takes=past(rows), kept=zeros(pes),
-        release=past(pes, config.fifo_lines), take=past(pes), scan_line=past(pes),
-        scan=past(pes), blocks=zeros(pes), block_read=past(pes, BLOCKS), rows=zeros(pes),
-        row_read=past(pes), row_pop=past(pes, ROWS), product=past(pes), push=past(pes),
-        before=past(pes, 2), crossbar=past(pes), held=zeros(pes), queues=queues, levels=levels,
+        release=past(pes, config.fifo_lines), pipe=pipe, scan_line=past(pes),
+        scan=past(pes), blocks=zeros(pes), block_read=past(pes, BLOCKS),
+        row_pop=past(pes, ROWS), queues=queues, levels=levels,
         open_slots=zeros(pes), slot_load=zeros(pes, config.fifo_entries),
         slot_line=zeros(pes, config.fifo_entries), slot_at=zeros(pes, config.fifo_entries),
-        ended=zeros(pes), flushed=zeros(pes), multiply=zeros(pes), conflict=zeros(pes),
-        products=zeros(pes))
+        ended=zeros(pes), flushed=zeros(pes))
 
 
 class Sizes(NamedTuple):
@@ -120,106 +120,106 @@ def sizes(config: SCNNConfig) -> Sizes:
     return Sizes(config.pe_cols, config.fifo_lines, config.queue_depth, config.bank_bits)
 
 
-@numba.njit
+@njit
 def begin_group(state, run):
     """`command.run` is seen in cycle `run`: slots may be taken from the next one."""
     state.tree[RUN] = run
     state.ended[:] = NEVER
-    state.multiply[:] = 0
-    state.conflict[:] = 0
-    state.products[:] = 0
+    state.pipe[:, MULTIPLY:] = 0
 
 
-@numba.njit
+@njit
 def begin_load(state, cycle):
     """`command.load` is high from `cycle` on: ROW slots may be taken."""
     state.tree[RUN] = cycle - 1
 
 
-@numba.njit
-def settle(state, pe, until):
-    """Steps the crossbar of `pe` up to, not including, cycle `until`; or until it is empty."""
-    cycle, held, run = state.crossbar[pe], state.held[pe], state.tree[RUN]
-    queues, levels = state.queues[pe], state.levels[pe]
-    while held > 0 and cycle < until:
-        held -= crossbar.grant(queues, levels, (cycle - run) & 1)
-        cycle += 1
-    state.held[pe] = held
-    state.crossbar[pe] = cycle
+@njit
+def settle(pipe, queues, levels, run):
+    """Steps a PE's crossbar until it is empty."""
+    while pipe[WAITING] > 0:
+        pipe[WAITING] -= crossbar.grant(queues, levels, (pipe[CYCLE] - run) & 1)
+        pipe[CYCLE] += 1
 
 
-@numba.njit(boundscheck=False)
-def _enter(state, pe, banks, depth):
-    """A vector in the product register since `state.product`: when does it enter the queues?"""
-    cycle = state.product[pe] + 1
-    settle(state, pe, cycle)
-    queues, levels, run = state.queues[pe], state.levels[pe], state.tree[RUN]
-    held = state.held[pe]
-    while not crossbar.fits(levels, banks, depth):
-        held -= crossbar.grant(queues, levels, (cycle - run) & 1)
-        cycle += 1
-    if held > 0:
-        held -= crossbar.grant(queues, levels, (cycle - run) & 1)
-    count = crossbar.push(queues, levels, banks)
-    state.held[pe] = held + count
-    state.crossbar[pe] = cycle + 1
-    state.conflict[pe] += cycle - state.product[pe] - 1
-    state.multiply[pe] += 1
-    state.products[pe] += count
-    return cycle
-
-
-@numba.njit
-def _vector(state, pe, take, banks, depth):
-    """A vector taken into the operand register in cycle `take` goes on to the queues."""
-    state.before[pe, 0], state.before[pe, 1] = state.product[pe], state.push[pe]
-    state.product[pe] = max(take + 1, state.push[pe])
-    state.push[pe] = _enter(state, pe, banks, depth)
-
-
-@numba.njit(boundscheck=False)
+@njit(inline="always")
 def _banks(banks, offsets, addresses, bank_bits):
     """Bank of each product of a vector, -1 where an operand is zero."""
     lane = 0
     for f in range(offsets.shape[0]):
         for i in range(addresses.shape[0]):
-            good = (offsets[f] >= 0) & (addresses[i] >= 0)
             bank = bank_of(np.int64(offsets[f]) + addresses[i], bank_bits)
-            banks[lane] = bank if good else -1
+            banks[lane] = bank if (offsets[f] | addresses[i]) >= 0 else -1
             lane += 1
 
 
-@numba.njit(boundscheck=False)
+@njit
+def _row(pipe, queues, levels, banks, offset, slot_at, slots, addresses, earliest, loads, slot_line,
+         release, run, depth, bank_bits):
+    """One pass of a block: its slots with one row of activations, seen from `earliest` on.
+
+    `loads`: when the slots' lines were stored, or empty if that is long ago. `release`: filled for
+    the lines that end here, or empty if this is not the last pass. (Few arguments and locals
+    because this is where the model spends its time.)
+    """
+    take, product, push = max(pipe[TAKE], earliest - 1), pipe[PRODUCT], pipe[PUSH]
+    cycle, waiting = pipe[CYCLE], pipe[WAITING]
+    conflict, products = np.int64(0), np.int64(0)
+    for n in range(slots):
+        _banks(banks, offset[slot_at[n]], addresses, bank_bits)
+        take = max(take + 1, product)
+        if len(loads):
+            take = max(take, loads[n] + 1)
+        if len(release) and slot_line[n] != NEVER:
+            release[slot_line[n] % len(release)] = take
+        pipe[PRODUCT_BEFORE], pipe[PUSH_BEFORE] = product, push
+        product = max(take + 1, push)
+        while waiting > 0 and cycle <= product:
+            waiting -= crossbar.grant(queues, levels, (cycle - run) & 1)
+            cycle += 1
+        cycle = product + 1
+        enters = False
+        while not enters:
+            enters = crossbar.fits(levels, banks, depth)
+            if waiting > 0:
+                waiting -= crossbar.grant(queues, levels, (cycle - run) & 1)
+            cycle += 1
+        count = crossbar.push(queues, levels, banks)
+        push = cycle - 1
+        waiting += count
+        products += count
+        conflict += push - product - 1
+    pipe[TAKE], pipe[PRODUCT], pipe[PUSH] = take, product, push
+    pipe[CYCLE], pipe[WAITING] = cycle, waiting
+    pipe[MULTIPLY] += slots
+    pipe[CONFLICT] += conflict
+    pipe[PRODUCTS] += products
+
+
+@njit(inline="always")
 def _run_block(state, lines, inputs, size, pe, channel, banks):
     """All passes of the complete block whose slots are listed in the state."""
-    slots, bus = state.open_slots[pe], lines.kind.shape[1]
-    scan, count, start_row = state.scan[pe], inputs.count[pe, channel], inputs.start[pe, channel]
-    take, running = state.take[pe], state.tree[RUN] + 1
+    bus = lines.kind.shape[1]
+    offset = lines.offset.reshape(lines.kind.shape[0] * bus, lines.offset.shape[2])
+    pipe, queues, levels = state.pipe[pe], state.queues[pe], state.levels[pe]
+    slot_at, slot_line, loads = state.slot_at[pe], state.slot_line[pe], state.slot_load[pe]
+    row_pop, release, run = state.row_pop[pe], state.release[pe], state.tree[RUN]
+    slots, scan = state.open_slots[pe], state.scan[pe]
+    count, start_row = inputs.count[pe, channel], inputs.start[pe, channel]
     for row in range(count):
-        number = state.rows[pe]
-        read = max(state.row_read[pe] + 1, state.row_pop[pe, number % ROWS] + 1, scan + 2)
-        state.row_read[pe] = read
-        addresses = inputs.address[start_row + row]
-        for n in range(slots):
-            here = state.slot_at[pe, n]
-            take = max(take + 1, running, state.product[pe])
-            if n == 0:
-                take = max(take, read + 2)
-            if row == 0:
-                take = max(take, state.slot_load[pe, n] + 1)
-            _banks(banks, lines.offset[here // bus, here % bus], addresses, size.bank_bits)
-            _vector(state, pe, take, banks, size.depth)
-            if row == count - 1 and state.slot_line[pe, n] != NEVER:
-                state.release[pe, state.slot_line[pe, n] % size.fifo_lines] = take
-        state.row_pop[pe, number % ROWS] = take
-        state.rows[pe] = number + 1
-    state.take[pe] = take
-    state.block_read[pe, state.blocks[pe] % BLOCKS] = state.row_read[pe]
+        at = pipe[READS] % ROWS
+        pipe[READ] = max(pipe[READ] + 1, row_pop[at] + 1, scan + 2)
+        _row(pipe, queues, levels, banks, offset, slot_at, slots, inputs.address[start_row + row],
+             max(run + 1, pipe[READ] + 2), loads if row == 0 else loads[:0], slot_line,
+             release if row == count - 1 else release[:0], run, size.depth, size.bank_bits)
+        row_pop[at] = pipe[TAKE]
+        pipe[READS] += 1
+    state.block_read[pe, state.blocks[pe] % BLOCKS] = pipe[READ]
     state.blocks[pe] += 1
     state.open_slots[pe] = 0
 
 
-@numba.njit
+@njit(inline="always")
 def _wanted(lines, inputs, line, slot, pe):
     kind = lines.kind[line, slot]
     if kind == WEIGHT:
@@ -227,7 +227,7 @@ def _wanted(lines, inputs, line, slot, pe):
     return kind != EMPTY
 
 
-@numba.njit
+@njit(inline="always")
 def _keep(state, lines, inputs, size, pe, line, final, load, banks):
     """Line `line` is stored by `pe` in cycle `load`: scans it, runs what is complete.
 
@@ -242,9 +242,9 @@ def _keep(state, lines, inputs, size, pe, line, final, load, banks):
             continue
         ends = number if slot == final else NEVER
         if lines.kind[line, slot] != WEIGHT:
-            state.take[pe] = max(state.take[pe] + 1, state.tree[RUN] + 1, load + 1)
+            state.pipe[pe, TAKE] = max(state.pipe[pe, TAKE] + 1, state.tree[RUN] + 1, load + 1)
             if ends != NEVER:
-                state.release[pe, number % size.fifo_lines] = state.take[pe]
+                state.release[pe, number % size.fifo_lines] = state.pipe[pe, TAKE]
             continue
         if lines.first[line, slot]:
             room = state.block_read[pe, state.blocks[pe] % BLOCKS] + 1
@@ -258,11 +258,11 @@ def _keep(state, lines, inputs, size, pe, line, final, load, banks):
             _run_block(state, lines, inputs, size, pe, lines.channel[line, slot], banks)
     state.scan_line[pe] = (state.scan[pe] if scanned else at_line) + 1
     if final == NEVER:                              # end_group, nothing wanted
-        state.take[pe] = max(state.take[pe] + 1, state.tree[RUN] + 1, load + 1)
-        state.release[pe, number % size.fifo_lines] = state.take[pe]
+        state.pipe[pe, TAKE] = max(state.pipe[pe, TAKE] + 1, state.tree[RUN] + 1, load + 1)
+        state.release[pe, number % size.fifo_lines] = state.pipe[pe, TAKE]
 
 
-@numba.njit
+@njit(inline="always")
 def _final(lines, inputs, line, pe):
     """The last slot of the line that this PE wants; NEVER if there is none."""
     if lines.target[line] != ALL and lines.target[line] != pe:
@@ -273,7 +273,7 @@ def _final(lines, inputs, line, pe):
     return NEVER
 
 
-@numba.njit
+@njit
 def take_line(state, lines, inputs, size, line, offered, banks):
     """Line `line` of `lines`, offered to the decoder in cycle `offered`, goes through the tree.
 
@@ -301,38 +301,38 @@ def take_line(state, lines, inputs, size, line, offered, banks):
             takes = max(takes, load)
             _keep(state, lines, inputs, size, pe, line, final, load, banks)
             if end:
-                state.ended[pe] = state.take[pe]
+                state.ended[pe] = state.pipe[pe, TAKE]
         state.row_takes[row] = takes
         tree[LAST_TAKE] = max(tree[LAST_TAKE], takes)
     return stage1
 
 
-@numba.njit
+@njit
 def flush(state):
     """After the line with `end_group`: when is each PE's pipeline empty? Returns the latest cycle.
 
-    Sets `flushed` and completes `conflict`; PE causes of the group are then: `multiply`,
-    `conflict`, and starved for the rest of the cycles after `run` up to `flushed`.
+    Sets `flushed` and completes CONFLICT; PE causes of the group are then: MULTIPLY, CONFLICT, and
+    starved for the rest of the cycles after `run` up to `flushed`.
     """
     latest = np.int64(0)
-    for pe in range(state.take.shape[0]):
-        settle(state, pe, np.int64(1) << 62)
-        ended = state.ended[pe]
-        done = max(ended + 1, state.push[pe] + 1, state.crossbar[pe])
-        waits = max(0, state.push[pe] - max(state.product[pe], ended))
-        waits += max(0, state.before[pe, 1] - max(state.before[pe, 0], ended))
+    for pe in range(state.pipe.shape[0]):
+        pipe, ended = state.pipe[pe], state.ended[pe]
+        settle(pipe, state.queues[pe], state.levels[pe], state.tree[RUN])
+        done = max(ended + 1, pipe[PUSH] + 1, pipe[CYCLE])
+        waits = max(0, pipe[PUSH] - max(pipe[PRODUCT], ended))
+        waits += max(0, pipe[PUSH_BEFORE] - max(pipe[PRODUCT_BEFORE], ended))
         state.flushed[pe] = done
-        state.conflict[pe] += done - ended - waits
+        pipe[CONFLICT] += done - ended - waits
         latest = max(latest, done)
     return latest
 
 
-@numba.njit
+@njit
 def end_section(state):
     """After the line with `end_section`: the cycle in which the tree reports the section loaded."""
     tree = state.tree
     loaded = max(tree[LAST_TAKE], state.row_load.max()) + 1
-    for pe in range(state.take.shape[0]):
+    for pe in range(state.pipe.shape[0]):
         loaded = max(loaded, state.release[pe].max() + 1)
     tree[HELD] = loaded + 1
     return loaded

@@ -8,9 +8,9 @@ products' banks div 2, one per byte, oldest in the lowest) and ``levels`` (int64
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from golden.jit import njit
 from hw.scnn.config import SCNNConfig
 
 MAX_DEPTH = 8       # bytes of a queue's word
@@ -32,13 +32,13 @@ def state(config: SCNNConfig, count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.zeros(shape, np.uint64), np.zeros(shape, np.int64)
 
 
-@numba.njit(inline="always")
+@njit(inline="always")
 def bank_of(address, bank_bits):
     """The bank of an address: low bits, XOR-folded with the next ones."""
     return (address ^ (address >> bank_bits)) & ((1 << bank_bits) - 1)
 
 
-@numba.njit(inline="always")
+@njit(inline="always")
 def _grant(queues, levels, lane, parity, claimed):
     """The lane's head goes if its bank is free; returns (claimed banks, 1 if it went)."""
     word, level = queues[lane, parity], levels[lane, parity]
@@ -49,7 +49,7 @@ def _grant(queues, levels, lane, parity, claimed):
     return claimed | wants, np.int64(wins)
 
 
-@numba.njit(boundscheck=False)
+@njit(inline="always")
 def grant(queues, levels, odd):
     """One cycle of grants: lowest lane first, highest if `odd`. Returns the products that left."""
     lanes = queues.shape[0]
@@ -69,7 +69,7 @@ def grant(queues, levels, odd):
     return left
 
 
-@numba.njit(boundscheck=False)
+@njit(inline="always")
 def fits(levels, banks, depth):
     """Has every queue that a vector needs room? `banks` int64 ``[lanes]``, -1: no product."""
     full = False
@@ -79,7 +79,7 @@ def fits(levels, banks, depth):
     return not full
 
 
-@numba.njit(boundscheck=False)
+@njit(inline="always")
 def push(queues, levels, banks):
     """A vector enters. Returns its products."""
     count = np.int64(0)
@@ -95,7 +95,7 @@ def push(queues, levels, banks):
     return count
 
 
-@numba.njit(boundscheck=False)
+@njit
 def step(queues, levels, banks, offered, depth, odd):
     """One cycle with a vector at the input, if `offered`. Returns (taken, products that left).
 
@@ -108,7 +108,7 @@ def step(queues, levels, banks, offered, depth, odd):
     return taken, left
 
 
-@numba.njit(boundscheck=False)
+@njit
 def _run(addresses, queues, levels, bank_bits, depth):
     """Cycles from the first vector's offer to the last one's entry, one offered at all times."""
     vectors, lanes = addresses.shape

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
+from golden.jit import njit
 from golden.scnn.crossbar import bank_of
 from hw.scnn.config import SCNNConfig
 
@@ -66,7 +66,7 @@ def strip(name: str, layer: Descriptor, row: Descriptor, col: Descriptor) -> Str
     }[name]
 
 
-@numba.njit
+@njit
 def _pass(strip, row_stride, bank_bits, incoming, receives, sent):
     """One PE: sends its strip while sums sent in `incoming` arrive. Fills `sent`; returns done.
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
+from golden.jit import njit
 from hw.scnn.config import SCNNConfig
 
 NEVER = -1
@@ -47,7 +47,7 @@ def _axis(tiles: list[Mapping[str, int]]) -> _Axis:
                  np.array([tile["phase"] for tile in tiles], np.int64))
 
 
-@numba.njit
+@njit
 def _channel(mask, row, col, r, c, start_r, start_c, geometry, waiting, position, at):
     """Encodes one (channel, phase) of a PE: (rows, stalls, placeholders of its last sample).
 
@@ -73,7 +73,7 @@ def _channel(mask, row, col, r, c, start_r, start_c, geometry, waiting, position
     return (elements + width - 1) // width, stalls, waiting
 
 
-@numba.njit
+@njit
 def _encode(mask, row, col, geometry, start, count, position, steps, stalls):
     """Walks over all PEs and channels; returns the rows. Fills `position` unless it is empty.
 

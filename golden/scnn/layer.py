@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
+from golden.jit import njit
 from golden.scnn import compute, drain, lines, reader, store
 from golden.scnn.compute import NEVER, Inputs
 from golden.scnn.emit import Emitted, Encoded
@@ -63,7 +63,7 @@ class PassReport:
     rate: tuple[int, int]   # token buckets' credit left, read and write
 
 
-@numba.njit
+@njit
 def _load(state, rows, inputs, size, source, beats, begin, free, banks):
     """The load section: (cycle in which it is reported loaded, decoder free)."""
     compute.begin_load(state, begin)
@@ -73,7 +73,7 @@ def _load(state, rows, inputs, size, source, beats, begin, free, banks):
     return compute.end_section(state), free
 
 
-@numba.njit
+@njit
 def _groups(state, weights, inputs, size, source, beats, run, free, drains, out, banks):
     """All groups; fills `out` and returns the cycle in which the last drain is seen idle."""
     group, idle = 0, 0
@@ -86,8 +86,9 @@ def _groups(state, weights, inputs, size, source, beats, run, free, drains, out,
         end = max(compute.flush(state) + 1, idle)
         out.run[group], out.end[group] = run, end
         out.flushed[group] = state.flushed
-        out.multiply[group], out.conflict[group] = state.multiply, state.conflict
-        out.products[group] = state.products
+        out.multiply[group] = state.pipe[:, compute.MULTIPLY]
+        out.conflict[group] = state.pipe[:, compute.CONFLICT]
+        out.products[group] = state.pipe[:, compute.PRODUCTS]
         run, idle = end + 1, end + 2 + drains[group]
         group += 1
         compute.begin_group(state, run)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
+
+from golden.jit import njit
 
 PAGE = 4096
 COMMANDS = 16       # more than ever wait
@@ -57,7 +58,7 @@ def reader(beat_bytes: int, *, latency: int = 64, outstanding: int = 8,
                   np.zeros((COMMANDS, 3), np.int64), np.array(settings, np.int64))
 
 
-@numba.njit
+@njit
 def command(reader, cycle, first_beat, beats):
     """A command is valid from `cycle` on, after those before it; `first_beat` is address / beat."""
     entry = reader.commands[reader.state[GIVEN] % COMMANDS]
@@ -65,7 +66,7 @@ def command(reader, cycle, first_beat, beats):
     reader.state[GIVEN] += 1
 
 
-@numba.njit(boundscheck=False)
+@njit
 def step(reader, pop):
     """One cycle; `pop`: a beat leaves the buffer in it. Returns: was a command taken?"""
     s, settings = reader.state, reader.settings
@@ -127,7 +128,7 @@ def step(reader, pop):
     return take
 
 
-@numba.njit
+@njit
 def next_beat(reader, earliest):
     """Takes the next beat out of the buffer, not before `earliest`. Returns the cycle.
 
@@ -140,7 +141,7 @@ def next_beat(reader, earliest):
     return s[NOW] - 1
 
 
-@numba.njit
+@njit
 def next_line(reader, beats, free):
     """Gathers a line of `beats`, the line register being free from `free` on.
 
@@ -152,7 +153,7 @@ def next_line(reader, beats, free):
     return taken
 
 
-@numba.njit
+@njit
 def wait_taken(reader, commands):
     """Steps until so many commands in all have been taken. Returns the cycle of the last one."""
     while reader.state[TAKEN] < commands:

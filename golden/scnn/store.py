@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from golden.jit import njit
 from golden.scnn.emit import Encoded
 from golden.scnn.reader import PAGE
 from hw.scnn.config import SCNNConfig
@@ -40,7 +40,7 @@ def write_memory(beat_bytes: int, *, latency: int = 64, outstanding: int = 8,
     return WriteMemory(np.array([beats + cycles - 1, 0], np.int64), np.array(settings, np.int64))
 
 
-@numba.njit(boundscheck=False)
+@njit
 def _row_step(row, cell, counts, channels, bus, taken):
     """A cycle of one `RowCollector`. `cell`: state, column, at, filled, previous, left, pe_ends."""
     state, column, at, filled, previous, left, pe_ends = cell
@@ -78,7 +78,7 @@ def _row_step(row, cell, counts, channels, bus, taken):
     cell[:] = (state, column, at, filled, previous, left, pe_ends)
 
 
-@numba.njit(boundscheck=False)
+@njit
 def _store(counts, channels, bus, line_beats, memory, start, first_beat):
     """Returns (cycle in which `store_done` is seen, lines, beats); see `store`."""
     latency, outstanding, rate_beats, rate_cycles, max_burst, bursts_max, buffer, page = \

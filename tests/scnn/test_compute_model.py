@@ -39,9 +39,10 @@ def model(config, lines, available, inputs, drain, first_run):
         if not line.end_group:
             continue
         done = compute.flush(state)
-        starved = state.flushed - run - state.multiply - state.conflict
-        assert (starved >= 0).all() and (state.conflict >= 0).all()
-        total += [state.multiply, state.conflict, starved, state.products]
+        multiply, conflict, products = state.pipe[:, compute.MULTIPLY:compute.PIPE].T
+        starved = state.flushed - run - multiply - conflict
+        assert (starved >= 0).all() and (conflict >= 0).all()
+        total += [multiply, conflict, starved, products]
         groups.append((run, total.T.tolist()))
         end = max(done + 1, drain_idle)
         run, drain_idle = end + 1, end + drain[len(groups) - 1]
