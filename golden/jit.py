@@ -41,7 +41,7 @@ def _folder() -> Path | None:
 
 _CACHE = _folder()
 if _CACHE is not None:
-    numba.config.CACHE_DIR = str(_CACHE)
+    setattr(numba.config, "CACHE_DIR", str(_CACHE))  # noqa: B010 (made at run time)
 
 
 def njit(function: Any = None, **options: Any) -> Any:
