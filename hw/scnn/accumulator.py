@@ -75,13 +75,13 @@ class AccumulatorBank(wiring.Component):
                 shape=signed(self.cfg.acc_bits), depth=self.cfg.acc_entries, init=[])
             write, read = memory.write_port(), memory.read_port(domain="comb")
             fills = Signal(name=f"fills_{n}")
-            value = Mux(fills, self.fill.value, self.value)
+            value = Mux(fills, self.fill.value, self.value).as_unsigned()
             m.d.comb += [
                 fills.eq(self.select == n),
                 read.addr.eq(Mux(fills, self.fill.entry, self.entry)),
                 write.addr.eq(read.addr),
                 write.en.eq(Mux(fills, self.fill.valid, self.write)),
-                write.data.eq(value + Mux(fills | self.add, read.data, 0)),
+                write.data.eq(value + Mux(fills | self.add, read.data, 0).as_unsigned()),
             ]
             sums.append(read.data)
         m.d.comb += self.sum.eq(Mux(self.select, sums[0], sums[1]))
@@ -133,7 +133,7 @@ class Accumulators(wiring.Component):
         send_bank, receive_bank = Signal(cfg.bank_bits), Signal(cfg.bank_bits)
         send_hit, receive_hit = Signal(cfg.acc_banks), Signal(cfg.acc_banks)
         entry = Signal(cfg.entry_bits)              # of every bank that does not receive
-        read = Signal(cfg.acc_banks * cfg.acc_bits)    # what every bank reads
+        sums = []
         m.d.comb += [
             send_bank.eq(bank_of(cfg, send.address)),
             receive_bank.eq(bank_of(cfg, receive.address)),
@@ -141,7 +141,6 @@ class Accumulators(wiring.Component):
             send_hit.eq((send.enable & send.zero) << send_bank),
             self.conflict.eq(send.enable & receive.enable & (send_bank == receive_bank)),
             entry.eq(Mux(self.clear, self.clear_entry, entry_of(cfg, send.address))),
-            self.sum.eq(read.word_select(send_bank, cfg.acc_bits)),
         ]
         for n in range(cfg.acc_banks):
             m.submodules[f"bank_{n}"] = bank = Shared(AccumulatorBank, cfg)
@@ -153,6 +152,9 @@ class Accumulators(wiring.Component):
                 bank.write.eq(self.clear | receives | send_hit[n]),
                 bank.add.eq(receives),
                 bank.value.eq(Mux(receives, receive.value, 0)),
-                read.word_select(n, cfg.acc_bits).eq(bank.sum),
             ]
+            sums.append(bank.sum)
+        for bit in send_bank:
+            sums = [Mux(bit, high, low) for low, high in zip(sums[::2], sums[1::2], strict=True)]
+        m.d.comb += self.sum.eq(sums[0])
         return m
