@@ -207,11 +207,16 @@ def compare(layer: LayerOptions, memory: MemoryOptions,
 
 
 @app.command()
-def reproduce(design: DesignName, as_json: Json = False) -> None:
-    """The paper's tables and figures beside ours, each deviation with its cause."""
+def reproduce(design: DesignName, folder: Folder = None,
+              only: Annotated[str | None, typer.Option(help="one section [all of them]")] = None,
+              as_json: Json = False) -> None:
+    """The paper's tables and figures beside ours, each deviation with its cause; plots into DIR
+    [build/reproduce/DESIGN]."""
     with user_input():
         chosen = registry.design(design)
-    data = chosen.reproduce(console=Console(stderr=True, quiet=True) if as_json else out())
+        console = Console(stderr=True, quiet=True) if as_json else out()
+        place = folder or Path("build/reproduce") / design
+        data = chosen.reproduce(console, place, only)
     if as_json:
         answer(data)
 

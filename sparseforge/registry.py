@@ -10,6 +10,7 @@ import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -139,8 +140,12 @@ class Design(Protocol):
     def dense(self, layer: Layer, config: Any) -> Dense:
         """The baseline's cycles for this layer."""
 
-    def reproduce(self, **options: Any) -> dict[str, Any]:
-        """Prints the paper's tables and figures beside ours; the same as plain data."""
+    def about(self, program: Any) -> Mapping[str, Any]:
+        """What else ``--json`` says of a program: how it was cut, what was chosen."""
+
+    def reproduce(self, console: Any, folder: Path | None, only: str | None) -> dict[str, Any]:
+        """Prints the paper's tables and figures beside ours; the same as plain data. `only` names
+        one section; `folder` takes plots."""
 
 
 @cache

@@ -51,6 +51,7 @@ def model(setting: Setting, work: Workload, output: Path | None = None) -> Answe
     for job, program in _programs(setting, work, "model"):
         predicted = setting.design.cycles(program, setting.config, setting.memory)
         total, each = figures(setting.design, setting.config, job, predicted, setting.memory)
+        total.about |= setting.design.about(program)
         totals.append(total)
         parts += each
         if output:
@@ -76,6 +77,7 @@ def simulate(setting: Setting, work: Workload, simulator: str, *, seed: int = 1,
             facts["model_cycles"] += setting.design.cycles(
                 program, setting.config, setting.memory).cycles
             total, each = figures(setting.design, setting.config, job, run.cycles, setting.memory)
+            total.about |= setting.design.about(program)
             totals.append(total)
             parts += each
             if output:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from golden.dense.dcnn import dcnn_cycles
@@ -47,8 +48,12 @@ class SCNN:
         return Dense("DCNN", dcnn_cycles(layer, config.pe_rows, config.pe_cols, config.lanes),
                      config.multipliers)
 
-    def reproduce(self, **options: Any) -> dict[str, Any]:
-        raise NotImplementedError
+    def about(self, program: Any) -> Mapping[str, Any]:
+        return {}
+
+    def reproduce(self, console: Any, folder: Path | None, only: str | None) -> dict[str, Any]:
+        from sparseforge.reproduce.scnn import reproduce
+        return reproduce(console, folder, only)
 
 
 DESIGN = SCNN()

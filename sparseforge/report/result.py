@@ -142,7 +142,7 @@ def figures(design: Design, config: Any, steps: Sequence[Step], run: Cycles,
     _time(total, run)
     total.bound_memory = bound_memory(run.read_beats, run.write_beats, memory)
     if len(steps) == 1:
-        total.about = each[0].about
+        total.about = dict(each[0].about)
         each[0].bound_memory = total.bound_memory
     total.check()
     for part, share in zip(each, shares, strict=False):

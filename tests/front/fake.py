@@ -77,6 +77,9 @@ class Fake:
         from hw.common.stream.register import Register
         return Register(8)
 
-    def reproduce(self, console):
+    def about(self, program):
+        return {"passes": len(program)}
+
+    def reproduce(self, console, folder, only):
         console.print("table I")
         return {"table": 1}

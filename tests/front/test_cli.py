@@ -66,6 +66,7 @@ def test_model_has_every_field(fake, run):
     assert data["speedup"] == data["dense_cycles"] / data["cycles_layer"]
     assert data["config"] == {"preset": "paper", "pes": 4, "acc_bits": 24, "name": "x",
                               "fast": False, "scale": 1.0}
+    assert data["passes"] == 1
     assert data["memory"] == {"latency": 64, "outstanding": 8, "bandwidth": [1, 1]}
 
 
