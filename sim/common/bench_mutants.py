@@ -22,7 +22,7 @@ TESTS = [test for made in vars(BENCH).values() if isinstance(made, TestGenerator
 # Number -> tests that it got through. 0 is the original and sets the time limit; the last number
 # selects no fault either: it must survive by the rules that hold for mutants.
 alive = dict.fromkeys(range(MUTANTS + 2), 0)
-duration = {}                                    # test -> time that it takes unmutated
+duration: dict = {}                                    # test -> time that it takes unmutated
 
 
 async def _clean_slate(dut):
