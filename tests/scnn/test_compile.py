@@ -1,0 +1,64 @@
+"""compile: what it lays out, run by the executor, gives the golden outputs."""
+
+import random
+
+import numpy as np
+import pytest
+
+from golden.scnn import decode, execute, golden
+from golden.scnn.compile import compile
+from tests.scnn.random_layers import random_config, random_layer, random_tensors
+
+CANNOT = ("must fit into", "must hold at most max_channels")
+
+
+def attempt(seed):
+    """A random program with what it was made of; None if the configuration is too small."""
+    rnd, rng = random.Random(seed), np.random.default_rng(seed)
+    config, layer = random_config(rnd), random_layer(rnd)
+    tensors = random_tensors(rng, layer)
+    try:
+        return config, layer, tensors, compile(layer, tensors, config, actual=rnd.random() < 0.7)
+    except ValueError as error:
+        assert str(error).startswith("layer: ") and any(rule in str(error) for rule in CANNOT)
+        return None
+
+
+@pytest.mark.parametrize("first", range(0, 240, 20))
+def test_random_layers_run_to_golden_outputs(first):
+    """And every image decodes to the layer's tensors."""
+    made = [m for m in (attempt(seed) for seed in range(first, first + 20)) if m]
+    assert len(made) >= 10
+    for config, layer, tensors, program in made:
+        got = np.stack(decode.outputs(execute.run(program), program))
+        expected = golden.outputs([layer], [tensors], config)[0].outputs
+        assert np.array_equal(got.reshape(expected.shape), expected)
+        check_image(program, tensors)
+
+
+def check_image(program, tensors):
+    """Descriptors, weights, biases and loads of the image against the tensors."""
+    config = program.config
+    for segment in program.segments:
+        fields = decode.descriptors(segment.image, segment.base, segment.desc_addr,
+                                    segment.desc_count, config)
+        for d, one in zip(fields, segment.passes, strict=True):
+            table = decode.section(segment.image, segment.base, d["weight_addr"],
+                                   d["weight_lines"], config)
+            weights = decode.weights(table, one, config)
+            part = one.outputs[0]
+            assert np.array_equal(weights.reshape(-1), tensors.weights[part].reshape(-1))
+            biases = decode.biases(table, one, config)
+            assert np.array_equal(biases, 0 if tensors.bias is None else tensors.bias[part])
+            if d["load"]:
+                table = decode.section(segment.image, segment.base, d["load_addr"],
+                                       d["load_lines"], config)
+                touched = np.ix_([True] * one.planes, kept(one.rows.span), kept(one.cols.span))
+                expected = np.zeros_like(one.tile)
+                expected[touched] = one.tile[touched]
+                assert np.array_equal(decode.loaded(table, one, config), expected)
+
+
+def kept(span):
+    """Input cells that some tap touches: those of other phases are never loaded."""
+    return (np.arange(span.inputs) + span.pad) % span.stride < span.phases
