@@ -28,6 +28,15 @@ def _element(config, r):
     return value, r.choice([0, 0, 0, 1, r.randrange(1 << config.index_bits)])
 
 
+def addresses(rows, base, kc):
+    """Addresses of the values of a channel that are not 0."""
+    position = -1
+    for value, run in (element for row in rows for element in row):
+        position += run + 1
+        if value:
+            yield base + position * kc
+
+
 async def load(dut, config, channels):
     """Writes the channels into the RAM."""
     for channel, rows in channels.items():
@@ -45,14 +54,15 @@ async def lockstep_with_golden(dut, stalls):
     config, r = bench_config(SCNNConfig), rng()
     channels = random_channels(config, r)
     kc, base = r.randint(1, config.max_kc), r.randrange(config.acc_depth // 2)
-    limit = config.acc_depth // 2
+    # Addresses are checked while they mean something: in range, or not too far out.
+    near = [c for c, rows in channels.items()
+            if sum(run + 1 for row in rows for _, run in row) < 1 << config.acc_addr_bits]
+    limit = r.choice([a for c in near for a in addresses(channels[c], base, kc)
+                      if a <= config.acc_depth] or [config.acc_depth])
     model = ActivationFetch(config, channels, base, kc, limit)
     await start(dut)
     dut.kc.value, dut.base.value, dut.limit.value = kc, base, limit
     await load(dut, config, channels)
-    # Addresses are checked while they mean something: in range, or not too far out.
-    near = [c for c, rows in channels.items()
-            if sum(run + 1 for row in rows for _, run in row) < 1 << config.acc_addr_bits]
     await lockstep(dut, model, 1000, r, {"i": lambda r: r.choice(near)}, stalls=stalls, p_reset=0)
     assert model.errors
 

@@ -37,7 +37,7 @@ class FetchWithRAM(wiring.Component):
 
 
 @pytest.mark.parametrize("simulator", SIMULATORS)
-@pytest.mark.parametrize("preset", ["paper", "small", "tiny"])
+@pytest.mark.parametrize("preset", ["paper", "tiny"])
 def test_bench(simulator, preset):
     simulate(FetchWithRAM(PRESETS[preset]), "sim.scnn.bench_activation_fetch", simulator=simulator,
              config=PRESETS[preset])

@@ -6,7 +6,7 @@ from sim.common.runner import SIMULATORS, simulate
 
 
 @pytest.mark.parametrize("simulator", SIMULATORS)
-@pytest.mark.parametrize("preset", ["paper", "small", "tiny"])
+@pytest.mark.parametrize("preset", ["paper", "tiny"])
 def test_bench(simulator, preset):
     simulate(MultiplierArray(PRESETS[preset]), "sim.scnn.bench_multiplier_array",
              simulator=simulator, config=PRESETS[preset])
