@@ -161,9 +161,9 @@ class Planner:
         if not self.actual:
             return activations.worst_rows(plan.rows, plan.cols, plan.split, plan.stage.planes,
                                           self.config)
-        fewest = np.count_nonzero(plan.input(0)) / self.config.pes / self.config.mults_i
+        fewest = -(-np.count_nonzero(plan.input(0)) // (self.config.pes * self.config.mults_i))
         if fewest > self.config.ram_rows:
-            return int(fewest)
+            return fewest
         return max(int(self._encode(plan, i).rows().max()) for i in range(len(plan.stage.inputs)))
 
     def _encode(self, plan: Plan, image: int) -> Encoded:
