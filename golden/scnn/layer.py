@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from golden.jit import njit
-from golden.scnn import compute, drain, lines, reader, store
-from golden.scnn.compute import NEVER, Inputs
-from golden.scnn.emit import Emitted, Encoded
+from golden.scnn import compute, drain, reader, store
+from golden.scnn.compute import NEVER, Inputs, Lines
+from golden.scnn.emit import Emitted, encode
+from golden.scnn.program import LayerPass, LineTable
 from hw.scnn.config import SCNNConfig
+from hw.scnn.descriptor import COMMON_FIELDS, TILE_FIELDS
 
 CAUSES = ("idle", "load", "multiply", "conflict", "starved", "drain", "barrier")
 
@@ -56,6 +58,7 @@ class PassReport:
     groups: Groups
     causes: dict[str, int]  # PE-cycles, of CAUSES; they sum to PEs x cycles
     remainder: int          # of the barrier: what dense data would have cost too
+    behind: int             # of the starved: at most what the busiest PE of each group explains
     vectors: int
     products: int
     read_beats: int
@@ -95,109 +98,115 @@ def _groups(state, weights, inputs, size, source, beats, run, free, drains, out,
     return idle
 
 
-def inputs_of(encoded: Encoded, descriptor: Mapping[str, Any], config: SCNNConfig) -> Inputs:
-    """Addresses of the activations that a pass reads."""
-    base = [row["base_sums"] + col["base_sums"]
-            for row in descriptor["rows"] for col in descriptor["cols"]]
+def lines_of(table: LineTable, offset: np.ndarray, config: SCNNConfig) -> Lines:
+    """Lines for the kernels."""
+    return Lines(table.target, table.end_group, table.kind, table.first, table.last,
+                 table.channel, np.ascontiguousarray(offset[..., :config.mults_f], np.int32))
+
+
+def inputs_of(given: LayerPass, config: SCNNConfig) -> Inputs:
+    """Addresses of the activations that a pass reads.
+
+    Raises ValueError if they are not known before the run.
+    """
+    held = given.inputs
+    if held is None:
+        raise ValueError(f"{given.layer.name}: cycles need the activations in the input RAMs")
     shape = config.pes, config.max_channels
     start, count = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
-    channels = min(encoded.count.shape[1], config.max_channels)
-    start[:, :channels] = encoded.start[:, :channels]
-    count[:, :channels] = encoded.count[:, :channels]
-    address = np.full(encoded.position.shape, NEVER, np.int32)
+    channels = min(held.count.shape[1], config.max_channels)
+    start[:, :channels], count[:, :channels] = held.start[:, :channels], held.count[:, :channels]
+    owner = np.zeros(len(held.position), np.int64)
     for pe in range(config.pes):
         for at, rows in zip(start[pe][count[pe] > 0], count[pe][count[pe] > 0], strict=True):
-            position = encoded.position[at:at + rows]
-            address[at:at + rows] = np.where(
-                position == NEVER, NEVER, base[pe] + position * descriptor["kc"])
-    return Inputs(start, count, address)
+            owner[at:at + rows] = pe
+    address = given.bases[owner][:, None] + held.position * given.kc
+    return Inputs(start, count, np.where(held.position < 0, NEVER, address).astype(np.int32))
+
+
+def emitted_by(given: LayerPass, config: SCNNConfig) -> Emitted:
+    """What a pass leaves in the output RAMs. Raises ValueError if its outputs are not known."""
+    if given.result is None:
+        raise ValueError(f"{given.layer.name}: cycles need the outputs' zeros")
+    return encode(np.asarray(given.result) != 0, given.descriptor, config)
+
+
+def descriptor_beats(config: SCNNConfig) -> int:
+    """Beats of a descriptor; each begins a new beat."""
+    tiles = (config.pe_rows + config.pe_cols) * sum(bits for _, bits in TILE_FIELDS)
+    bits = sum(bits for _, bits in COMMON_FIELDS) + tiles + 32
+    return -(-bits // config.memory_bits)
 
 
 def _fetch(source: reader.Reader, address: int, config: SCNNConfig) -> int:
     """Fetch of the descriptor, begun in cycle 0: cycle in which the sequencer sees it."""
-    beat = config.memory_bits // 8
-    beats = -(-lines.descriptor_bytes(config) // beat)
-    reader.command(source, 0, address // beat, beats)
+    beats = descriptor_beats(config)
+    reader.command(source, 0, address * 8 // config.memory_bits, beats)
     return reader.next_line(source, beats, 0) - 1 + 3
 
 
 def _ask(source: reader.Reader, cycle: int, descriptor: Mapping[str, Any],
          config: SCNNConfig) -> None:
     """The sequencer commands the load section's lines, then the weights'."""
-    beat = config.memory_bits // 8
     for section in (("load", "weight") if descriptor["load"] else ("weight",)):
-        reader.command(source, cycle, descriptor[f"{section}_addr"] // beat,
+        reader.command(source, cycle, descriptor[f"{section}_addr"] * 8 // config.memory_bits,
                        descriptor[f"{section}_lines"] * config.line_beats)
 
 
-def run_pass(image: np.ndarray, address: int, config: SCNNConfig, held: Encoded | None,
-             emitted: Emitted, *, memory: Memory, cold: bool = False,
-             rate: tuple[int, int] | None = None,
-             work: np.ndarray | None = None) -> PassReport:
-    """The pass whose descriptor lies at byte `address` of `image` (uint8).
+def run_pass(given: LayerPass, address: int, config: SCNNConfig, memory: Memory, *,
+             cold: bool = False, rate: tuple[int, int] | None = None) -> PassReport:
+    """A pass whose descriptor lies at byte `address`.
 
-    `held` is what the input RAMs hold if the pass loads nothing, `emitted` what it leaves in the
-    output RAMs. `cold`: the first pass after reset, which clears the accumulators. `rate`: credit
-    of the token buckets (None: full). `work`: dense work of the PEs in any unit, see `barrier`.
+    `cold`: the first pass after reset, which clears the accumulators. `rate`: credit of the token
+    buckets, read and write (None: full).
     """
-    beat = config.memory_bits // 8
-    descriptor = lines.descriptor(image, address, config)
-    source = reader.reader(beat, **memory.as_dict())
-    if rate is not None:
-        source.state[reader.RATE] = rate[0]
+    descriptor = given.descriptor
+    source = reader.reader(config.memory_bits // 8, **memory.as_dict())
+    full = sum(memory.bandwidth) - 1
+    source.state[reader.RATE], write_rate = rate or (full, full)
     begin = _fetch(source, address, config)
     _ask(source, begin + 2, descriptor, config)
     state, size = compute.start(config), compute.sizes(config)
-    banks = np.zeros(config.lanes, np.int64)
+    inputs, banks = inputs_of(given, config), np.zeros(config.lanes, np.int64)
     ready = begin + 3 + (2 * drain.clear_all_cycles(config) if cold else 0)    # state LOAD
     free, load_cycles = 0, 0
-    if descriptor["load"]:
-        raw = lines.parse(image, descriptor["load_addr"], descriptor["load_lines"], config)
-        held = lines.rows(raw, config)
-        loaded, free = _load(state, lines.load_lines(raw, config), _no_inputs(config), size,
-                             source, config.line_beats, begin + 1, free, banks)
+    if given.load is not None:
+        rows = lines_of(given.load, given.load.position, config)
+        loaded, free = _load(state, rows, inputs, size, source, config.line_beats, begin + 1,
+                             free, banks)
         load_cycles = max(0, loaded + 1 - ready)
         ready = max(ready, loaded + 1)
-    assert held is not None
-    raw = lines.parse(image, descriptor["weight_addr"], descriptor["weight_lines"], config)
-    weights = lines.weights(raw, descriptor, config)
-    count = descriptor["groups"]
-    groups = Groups(*(np.zeros(shape, np.int64) for shape in [(count,)] * 2 + [
-        (count, config.pes)] * 4))
+    groups = Groups(*(np.zeros(shape, np.int64) for shape in [(given.groups,)] * 2 + [
+        (given.groups, config.pes)] * 4))
+    emitted = emitted_by(given, config)
     drains = drain.drain_cycles(descriptor, config, emitted.done)
-    idle = _groups(state, weights, inputs_of(held, descriptor, config), size, source,
+    idle = _groups(state, lines_of(given.weights, given.offsets, config), inputs, size, source,
                    config.line_beats, ready + 1, free, drains, groups, banks)
-    end, write_beats, write_rate = idle + 1, 0, _write_rate(memory, rate)
+    end, write_beats = idle + 1, 0
     if descriptor["store"]:
-        writer = store.write_memory(beat, **memory.as_dict())
-        writer.credit[0] = write_rate
+        writer = store.write_memory(config.memory_bits // 8, **memory.as_dict())
+        writer.credit[0] = _refill(write_rate, idle + 1, memory)
+        writer.credit[1] = idle + 1
         stored = store.store(emitted.encoded, descriptor["out_channels"], config, writer,
                              idle + 1, descriptor["store_addr"])
         end, write_beats = stored.done + 1, stored.beats
-        write_rate = _refill(writer.credit[0], end - writer.credit[1] + 2, memory)
+        write_rate = _refill(writer.credit[0], end + 2 - writer.credit[1], memory)
+    else:
+        write_rate = _refill(write_rate, end + 2, memory)
     cycles = end + 2
     read_rate = _refill(source.state[reader.RATE], cycles - source.state[reader.NOW], memory)
-    causes = _causes(groups, config.pes, cycles, idle, begin if descriptor["load"] else None)
     return PassReport(
         cycles=cycles, first_run=ready + 1, load_cycles=load_cycles, store_cycles=end - idle - 1,
-        groups=groups, causes=causes, remainder=barrier(groups, config, descriptor, work),
+        groups=groups, remainder=barrier(groups, given), behind=_behind(groups),
+        causes=_causes(groups, config.pes, cycles, idle, begin if descriptor["load"] else None),
         vectors=int(groups.multiply.sum()), products=int(groups.products.sum()),
         read_beats=int(source.state[reader.MOVED]), write_beats=write_beats,
         rate=(read_rate, write_rate))
 
 
-def _no_inputs(config: SCNNConfig) -> Inputs:
-    nothing = np.zeros((config.pes, config.max_channels), np.int32)
-    return Inputs(nothing, nothing, np.zeros((0, config.mults_i), np.int32))
-
-
 def _refill(credit: int, cycles: int, memory: Memory) -> int:
     beats, per = memory.bandwidth
     return int(min(beats + per - 1, credit + max(0, cycles) * beats))
-
-
-def _write_rate(memory: Memory, rate: tuple[int, int] | None) -> int:
-    return sum(memory.bandwidth) - 1 if rate is None else rate[1]
 
 
 def _causes(groups: Groups, pes: int, cycles: int, idle: int,
@@ -219,21 +228,26 @@ def _causes(groups: Groups, pes: int, cycles: int, idle: int,
     return {"idle": pes * cycles - sum(causes.values())} | causes
 
 
-def barrier(groups: Groups, config: SCNNConfig, descriptor: Mapping[str, Any],
-            work: np.ndarray | None = None) -> int:
+def barrier(groups: Groups, given: LayerPass) -> int:
     """The barrier's PE-cycles that dense data would have cost too: the planar remainder.
 
-    If the PE with the most dense work needs T cycles for a group, one with a share s of that work
-    would need s T and wait (1 - s) T: that, at most the wait it really has, is its remainder.
-    The rest of the barrier is sparsity imbalance. `work` per PE (any unit) is the area of its
-    output tile if not given; where one PE alone has all of it, the PEs count as equal.
+    A PE's dense work is the area of its input tile (channels are dealt evenly over the PEs of a
+    split layer: no remainder). If the PE with the most needs T cycles for a group, one with a share
+    s of that work would need s T and wait (1 - s) T: that, at most the wait it really has, is its
+    remainder. The rest of the barrier is sparsity imbalance.
     """
-    if work is None:
-        area = np.outer([tile["size"] for tile in descriptor["rows"]],
-                        [tile["size"] for tile in descriptor["cols"]]).ravel()
-        work = area if (area > 0).sum() > 1 else np.ones(config.pes, np.int64)
-    most = int(work.max())
+    if given.split:
+        return 0
+    work = np.outer(given.rows.width, given.cols.width).ravel()
+    most = max(1, int(work.max()))
     latest = groups.flushed.max(axis=1)
     wait = latest[:, None] - groups.flushed
     dense = (latest - groups.run)[:, None] * (most - work)[None, :] // most
     return int(np.minimum(wait, dense).sum())
+
+
+def _behind(groups: Groups) -> int:
+    """Starved PE-cycles, in each group at most the busiest PE's lead over this one."""
+    busy = groups.multiply + groups.conflict
+    starved = groups.flushed - groups.run[:, None] - busy
+    return int(np.minimum(starved, busy.max(axis=1)[:, None] - busy).sum())
