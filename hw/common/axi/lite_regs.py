@@ -57,6 +57,10 @@ class Register:
         """The name of the register's members in ``LiteRegs``."""
         return self.name.lower()
 
+    def __iter__(self):
+        """Name, offset, access, doc: what the manifest and the C header show."""
+        return iter((self.name, self.offset, self.access, self.doc))
+
     def as_dict(self):
         """Plain values, for JSON."""
         return asdict(self)
