@@ -1,0 +1,284 @@
+"""The shell around an accelerator: registers, descriptor list, DMA, errors, recovery.
+
+An engine (see `engine_members`) runs one layer per descriptor; the shell fetches the descriptors,
+checks them, gives the engine the DMA, and ends in an idle machine whatever happens.
+
+Cycles: the write of CONTROL.start is taken in cycle t, and STATUS.busy rises at the end of t + 1.
+CYCLES counts the cycles with busy; ``irq`` rises when it falls. FETCH begins with busy: the
+descriptor's read is commanded in its first cycle; three cycles after the last beat left the
+`Reader` the engine sees it. An engine that takes its descriptor in cycle e is followed by the next
+FETCH in e + 1; after the last one busy falls at the end of e + 2.
+"""
+from amaranth import *
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.common.axi.dma import Reader, Writer, command_layout, error_layout
+from hw.common.axi.errors import ErrorCode
+from hw.common.axi.lines import beat_layout
+from hw.common.axi.lite_regs import Field, LiteRegs, Register
+from hw.common.axi.signature import AXI4LiteSignature, AXI4Signature
+from hw.common.crc import INIT, crc32_step
+
+COUNTER_BITS = 48
+COUNTERS_OFFSET = 0x100
+BEATS_BITS = 24
+
+
+def engine_members(descriptor, addr_bits, data_bits, counters):
+    """Members of an engine that a `Shell` can hold.
+
+    descriptor : held from its first cycle until it is taken, which ends the layer
+    read_command, read_data, write_command, write_data : the DMA's streams
+    write_done : a pulse per region written, its responses there
+    progress : anything moved; the watchdog counts cycles without it
+    clear, counting, counts : clear the counters; they run; their values, in order of the names
+    error : valid with a code (design codes from FIRST_DESIGN_CODE) and what it is about
+    """
+    command = stream.Signature(command_layout(addr_bits, BEATS_BITS))
+    beats = stream.Signature(beat_layout(data_bits))
+    return {
+        "descriptor": In(stream.Signature(descriptor)),
+        "read_command": Out(command),
+        "read_data": In(beats),
+        "write_command": Out(command),
+        "write_data": Out(beats),
+        "write_done": In(1),
+        "progress": Out(1),
+        "clear": In(1),
+        "counting": In(1),
+        "counts": Out(COUNTER_BITS).array(counters),
+        "error": Out(data.StructLayout({"valid": 1, "code": 8, "info": 16})),
+    }
+
+
+def shell_registers(identification, version, counters):
+    """The register map: common part, then two words per counter."""
+    def word(name, offset, access="rw", **rest):
+        return Register(name=name, offset=offset, access=access, **rest)
+    common = [
+        word("ID", 0x00, "ro", doc=f"{identification:#x}: which design"),
+        word("VERSION", 0x04, "ro", doc=f"{version}"),
+        word("CONTROL", 0x08, "pulse", width=2, doc="start, stop", fields=(
+            Field(name="start", lsb=0), Field(name="stop", lsb=1))),
+        word("STATUS", 0x0c, "ro", width=3, doc="busy, done, error", fields=(
+            Field(name="busy", lsb=0), Field(name="done", lsb=1), Field(name="error", lsb=2))),
+        word("ERROR", 0x10, "ro", width=8, doc="code of the first error"),
+        word("ERROR_INFO", 0x14, "ro", doc="layer in bits 31:16, the design's detail below"),
+        word("DESC_ADDR_LO", 0x18, lockable=True, doc="first descriptor, byte address"),
+        word("DESC_ADDR_HI", 0x1c, lockable=True),
+        word("DESC_COUNT", 0x20, lockable=True, doc="descriptors to run"),
+        word("LAYER", 0x24, "ro", doc="descriptors finished"),
+        word("WINDOW_BASE_LO", 0x28, lockable=True, doc="first byte that may be touched"),
+        word("WINDOW_BASE_HI", 0x2c, lockable=True),
+        word("WINDOW_SIZE_LO", 0x30, lockable=True, init=0xffff_ffff, doc="bytes"),
+        word("WINDOW_SIZE_HI", 0x34, lockable=True, init=0xffff_ffff),
+        word("IRQ_ENABLE", 0x38, width=1, init=1),
+        word("IRQ_STATUS", 0x3c, "w1c", width=1, doc="a run ended"),
+        word("CYCLES_LO", 0x40, "ro", doc="clk from start to irq"),
+        word("CYCLES_HI", 0x44, "ro"),
+    ]
+    for n, name in enumerate(counters):
+        offset = COUNTERS_OFFSET + 8 * n
+        common += [word(f"{name.upper()}_LO", offset, "ro"),
+                   word(f"{name.upper()}_HI", offset + 4, "ro", width=COUNTER_BITS - 32)]
+    return tuple(common)
+
+
+class Shell(wiring.Component):
+    """Registers, descriptor fetch and DMA around an engine.
+
+    The first error wins: no further burst is issued, those begun are completed, then engine and DMA
+    are reset for a cycle and the machine is idle again, with STATUS.error and ``irq``.
+
+    Parameters
+    ----------
+    engine : component with `engine_members`
+    descriptor : layout whose last 32 bits are the CRC-32 of what stands before
+    counters : sequence of str
+    identification, version : int
+    addr_bits, data_bits : int
+    watchdog : int
+        Cycles without progress that end a run; 0: none.
+    max_burst, outstanding : int
+        Of both DMA directions.
+
+    Members
+    -------
+    control : In(AXI4LiteSignature())
+    memory : Out(AXI4Signature(addr_bits, data_bits))
+    irq : Out(1)
+        High from a run's end to the next start, or until IRQ_STATUS is cleared.
+    """
+
+    def __init__(self, engine, descriptor, *, counters, identification, version, addr_bits,
+                 data_bits, watchdog=1 << 16, max_burst=16, outstanding=8):
+        self.engine, self.descriptor, self.counters = engine, descriptor, tuple(counters)
+        self.identification, self.version = identification, version
+        self.addr_bits, self.data_bits, self.watchdog = addr_bits, data_bits, watchdog
+        self.dma = {"beats_bits": BEATS_BITS, "max_burst": max_burst, "outstanding": outstanding}
+        self.register_map = shell_registers(identification, version, self.counters)
+        self.beats = -(-descriptor.size // data_bits)
+        super().__init__({
+            "control": In(AXI4LiteSignature()),
+            "memory": Out(AXI4Signature(addr_bits, data_bits, 1)),
+            "irq": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        reset = Signal()
+        m.domains.engine = inner = ClockDomain("engine", local=True)
+        m.d.comb += [inner.clk.eq(ClockSignal()), inner.rst.eq(ResetSignal() | reset)]
+        m.submodules.regs = regs = LiteRegs(self.register_map)
+        reader = Reader(self.addr_bits, self.data_bits, **self.dma)
+        writer = Writer(self.addr_bits, self.data_bits, **self.dma)
+        engine = self.engine
+        for name, block in (("reader", reader), ("writer", writer), ("engine", engine)):
+            m.submodules[name] = DomainRenamer("engine")(block)
+        self._bus(m, regs, reader, writer)
+
+        busy, failed = Signal(), Signal()
+        code, info = Signal(8), Signal(16)
+        fetching, begin, end = Signal(), Signal(), Signal()
+        descriptor, whole, good = self._fetch(m, regs, reader, engine, fetching)
+        error = self._first_error(m, regs, reader, writer, engine, busy)
+        self._connect(m, engine, reader, writer, fetching, busy)
+
+        layer = Signal(32)
+        stop = Signal()
+        m.d.comb += [reader.stop.eq(stop), writer.stop.eq(stop), engine.clear.eq(begin),
+                     engine.counting.eq(busy), begin.eq(regs.control[0] & ~busy)]
+        with m.FSM():
+            with m.State("IDLE"):
+                with m.If(begin):
+                    m.d.sync += [busy.eq(1), failed.eq(0), code.eq(0), info.eq(0), layer.eq(0)]
+                    m.next = "FETCH"
+            with m.State("FETCH"):
+                with m.If(error.valid):
+                    m.next = "FAIL"
+                with m.Elif(layer == regs.desc_count):
+                    m.next = "END"
+                with m.Else():
+                    m.d.comb += fetching.eq(1)
+                    with m.If(whole):
+                        m.next = "CHECK"
+            with m.State("CHECK"):
+                m.next = "RUN"
+                with m.If(~good):
+                    m.d.sync += [failed.eq(1), code.eq(ErrorCode.DESCRIPTOR_CRC)]
+                    m.next = "STOP"
+            with m.State("RUN"):
+                m.d.comb += engine.descriptor.valid.eq(~error.valid)
+                with m.If(error.valid):
+                    m.next = "FAIL"
+                with m.Elif(engine.descriptor.ready):
+                    m.d.sync += layer.eq(layer + 1)
+                    m.next = "FETCH"
+            with m.State("FAIL"):
+                m.d.sync += [failed.eq(1), code.eq(error.code), info.eq(error.info)]
+                m.d.comb += stop.eq(1)
+                m.next = "STOP"
+            with m.State("STOP"):
+                m.d.comb += stop.eq(1)
+                with m.If(reader.quiet & writer.quiet):
+                    m.next = "RESET"
+            with m.State("RESET"):
+                m.d.comb += [stop.eq(1), reset.eq(1)]
+                m.next = "END"
+            with m.State("END"):
+                m.d.comb += end.eq(1)
+                m.d.sync += busy.eq(0)
+                m.next = "IDLE"
+        m.d.comb += [engine.descriptor.payload.eq(descriptor),
+                     regs.layer.eq(layer), regs.error.eq(code),
+                     regs.error_info.eq(Cat(info, layer[:16]))]
+        self._registers(m, regs, engine, busy, failed, begin, end)
+        return m
+
+    def _bus(self, m, regs, reader, writer):
+        wiring.connect(m, wiring.flipped(self.control), regs.bus)
+        for block, channels in ((reader, ("ar", "r")), (writer, ("aw", "w", "b"))):
+            for name in channels:
+                wiring.connect(m, getattr(block, name), wiring.flipped(getattr(self.memory, name)))
+            m.d.comb += [
+                block.window.base.eq(Cat(regs.window_base_lo, regs.window_base_hi)),
+                block.window.size.eq(Cat(regs.window_size_lo, regs.window_size_hi)),
+            ]
+
+    def _fetch(self, m, regs, reader, engine, fetching):
+        """Collects a descriptor's beats; returns it, that it is complete, that its CRC is good."""
+        beats, bits = Signal(self.beats * self.data_bits), self.data_bits
+        at, asked = Signal(range(self.beats + 1)), Signal()
+        address = Signal(self.addr_bits)
+        whole, good = Signal(), Signal()
+        m.d.comb += whole.eq(at == self.beats)
+        with m.If(fetching):
+            m.d.comb += [
+                reader.command.valid.eq(~asked), reader.command.p.address.eq(address),
+                reader.command.p.beats.eq(self.beats), reader.data.ready.eq(~whole),
+            ]
+            with m.If(reader.command.valid & reader.command.ready):
+                m.d.sync += asked.eq(1)
+            with m.If(reader.data.valid & ~whole):
+                m.d.sync += [beats.eq(Cat(beats, reader.data.p.data)[bits:]), at.eq(at + 1)]
+        with m.If(whole):
+            m.d.sync += [at.eq(0), asked.eq(0), address.eq(address + self.beats * bits // 8)]
+        with m.If(regs.control[0]):
+            m.d.sync += [at.eq(0), asked.eq(0),
+                         address.eq(Cat(regs.desc_addr_lo, regs.desc_addr_hi))]
+        size = self.descriptor.size
+        m.d.sync += good.eq(~crc32_step(INIT, beats[:size - 32]) == beats[size - 32:size])
+        return beats[:size], whole, good
+
+    def _connect(self, m, engine, reader, writer, fetching, busy):
+        """The engine has the DMA but for the fetch of descriptors."""
+        with m.If(~fetching & busy):
+            m.d.comb += [
+                reader.command.valid.eq(engine.read_command.valid),
+                reader.command.payload.eq(engine.read_command.payload),
+                engine.read_command.ready.eq(reader.command.ready),
+                engine.read_data.valid.eq(reader.data.valid),
+                reader.data.ready.eq(engine.read_data.ready),
+            ]
+        m.d.comb += engine.read_data.payload.eq(reader.data.payload)
+        wiring.connect(m, engine.write_command, writer.command)
+        wiring.connect(m, engine.write_data, writer.data)
+        m.d.comb += engine.write_done.eq(writer.done.valid)
+
+    def _first_error(self, m, regs, reader, writer, engine, busy):
+        """What ends the run: the engine, the DMA, software, silence."""
+        error = Signal(engine.error.shape())
+        quiet = Signal(range(self.watchdog + 2))
+        moved = Signal()
+        m.d.comb += moved.eq(engine.progress | (reader.data.valid & reader.data.ready)
+                             | (writer.data.valid & writer.data.ready) | ~busy)
+        m.d.sync += quiet.eq(Mux(moved, 0, quiet + 1))
+        silent = (quiet == self.watchdog) if self.watchdog else Const(0)
+        for condition, code, info in (
+                (silent, ErrorCode.WATCHDOG, 0), (regs.control[1] & busy, ErrorCode.STOPPED, 0),
+                (engine.error.valid, engine.error.code, engine.error.info),
+                (writer.error.valid, writer.error.code, 0),
+                (reader.error.valid, reader.error.code, 0)):
+            with m.If(condition):
+                m.d.comb += [error.valid.eq(1), error.code.eq(code), error.info.eq(info)]
+        return error
+
+    def _registers(self, m, regs, engine, busy, failed, begin, end):
+        done, cycles = Signal(), Signal(64)
+        with m.If(begin):
+            m.d.sync += [done.eq(0), cycles.eq(0)]
+        with m.Elif(busy):
+            m.d.sync += cycles.eq(cycles + 1)
+        with m.If(end):
+            m.d.sync += done.eq(1)
+        m.d.comb += [
+            regs.id.eq(self.identification), regs.version.eq(self.version),
+            regs.status.eq(Cat(busy, done, failed)), regs.lock.eq(busy),
+            regs.cycles_lo.eq(cycles[:32]), regs.cycles_hi.eq(cycles[32:]),
+            regs.irq_status_set.eq(end),
+            self.irq.eq(regs.irq_status & regs.irq_enable & ~busy),
+        ]
+        for n, name in enumerate(self.counters):
+            m.d.comb += [getattr(regs, f"{name}_lo").eq(engine.counts[n][:32]),
+                         getattr(regs, f"{name}_hi").eq(engine.counts[n][32:])]
