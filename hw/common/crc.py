@@ -7,23 +7,29 @@ message and then its CRC leaves ``RESIDUE``, whatever the message was.
 from functools import lru_cache
 
 from amaranth.hdl import Cat, Const, Value
-from amaranth.lib.crc import Algorithm
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 
 INIT = 0xFFFF_FFFF
 RESIDUE = 0xDEBB_20E3
+_POLYNOMIAL = int(f"{CRC32_ISO_HDLC.polynomial:032b}"[::-1], 2)      # reflected
+
+
+def _absorb_zero(register):
+    """The register after absorbing one bit that is 0."""
+    return register >> 1 ^ (_POLYNOMIAL if register & 1 else 0)
 
 
 @lru_cache(maxsize=32)
 def _rows(width):
     """For each bit of the next register, the mask over ``Cat(register, data)`` that it sums."""
-    def step(register, word):
-        # initial_crc counts its bits from the other end than the (reflected) register.
-        start = int(f"{register:032b}"[::-1], 2)
-        return Algorithm(crc_width=32, polynomial=CRC32_ISO_HDLC.polynomial, initial_crc=start,
-                         reflect_input=True, reflect_output=True, xor_output=0,
-                         )(width).compute([word])
-    columns = [step(1 << i, 0) for i in range(32)] + [step(0, 1 << i) for i in range(width)]
+    columns = [_POLYNOMIAL]                  # what each bit of data contributes, last bit first
+    while len(columns) < width:
+        columns.append(_absorb_zero(columns[-1]))
+    columns.reverse()
+    register = [1 << i for i in range(32)]
+    for _ in range(width):
+        register = [_absorb_zero(bit) for bit in register]
+    columns = register + columns
     return tuple(sum((column >> row & 1) << i for i, column in enumerate(columns))
                  for row in range(32))
 

@@ -70,6 +70,8 @@ def check_register_map(registers, addr_bits):
     """Raise ValueError if two registers share a name or an offset, or one does not fit."""
     names, offsets = set(), {}
     for register in registers:
+        if register.member in ("bus", "lock"):
+            raise ValueError(f"a register cannot be called {register.name}")
         if register.name in names:
             raise ValueError(f"register {register.name} is there twice")
         if register.offset in offsets:
@@ -108,7 +110,7 @@ class LiteRegs(wiring.Component):
 
     Members
     -------
-    control : In(AXI4LiteSignature(addr_bits))
+    bus : In(AXI4LiteSignature(addr_bits))
     lock : In(1)
         Refuses writes to registers that are ``lockable``.
     <name> : In(width) if ``ro``, else Out(width)
@@ -119,7 +121,7 @@ class LiteRegs(wiring.Component):
     def __init__(self, registers, addr_bits=12):
         self.register_map = tuple(registers)
         check_register_map(self.register_map, addr_bits)
-        members = {"control": In(AXI4LiteSignature(addr_bits)), "lock": In(1)}
+        members = {"bus": In(AXI4LiteSignature(addr_bits)), "lock": In(1)}
         for register in self.register_map:
             members |= _members(register)
         super().__init__(members)
@@ -131,7 +133,7 @@ class LiteRegs(wiring.Component):
         return m
 
     def _write(self, m):
-        aw, w, b = self.control.aw, self.control.w, self.control.b
+        aw, w, b = self.bus.aw, self.bus.w, self.bus.b
         fire, good, mask = Signal(), Signal(), Signal(32)
         m.d.comb += [
             fire.eq(aw.valid & w.valid & ~b.valid),
@@ -157,7 +159,7 @@ class LiteRegs(wiring.Component):
         if register.access == "ro":
             return
         value = getattr(self, register.member)
-        written = (self.control.w.payload.data & mask)[:register.width]
+        written = (self.bus.w.payload.data & mask)[:register.width]
         if register.access == "rw":
             with m.If(hit):
                 m.d.sync += value.eq((value & ~mask) | written)
@@ -168,7 +170,7 @@ class LiteRegs(wiring.Component):
             m.d.sync += value.eq(written & hit.replicate(register.width))
 
     def _read(self, m):
-        ar, r = self.control.ar, self.control.r
+        ar, r = self.bus.ar, self.bus.r
         m.d.comb += ar.ready.eq(~r.valid)
         with m.If(ar.valid & ar.ready):
             m.d.sync += [r.valid.eq(1), r.payload.resp.eq(SLVERR), r.payload.data.eq(0)]

@@ -3,17 +3,22 @@
 An engine (see `engine_members`) runs one layer per descriptor; the shell fetches the descriptors,
 checks them, gives the engine the DMA, and ends in an idle machine whatever happens.
 
-Cycles: the write of CONTROL.start is taken in cycle t, and STATUS.busy rises at the end of t + 1.
-CYCLES counts the cycles with busy; ``irq`` rises when it falls. FETCH begins with busy: the
-descriptor's read is commanded in its first cycle; three cycles after the last beat left the
-`Reader` the engine sees it. An engine that takes its descriptor in cycle e is followed by the next
-FETCH in e + 1; after the last one busy falls at the end of e + 2.
+Cycles: the write of CONTROL.start is taken in cycle t; STATUS.busy rises at the end of t + 1.
+FETCH begins in t + 2, in which the `Reader` takes the command for the first descriptor (AR is
+valid in t + 5). If the descriptor's last beat leaves the Reader in cycle d, the engine sees the
+descriptor from d + 3. If the engine takes it in cycle e, the next FETCH begins in e + 1; after the
+last one busy falls and ``irq`` rises at the end of e + 2 (later if the DMA is not idle in e + 1).
+CYCLES is (e + 2) - t, from the edge that takes the start to the edge that raises ``irq``.
+
+An error seen in cycle e (the first one wins): no burst is issued from e + 1 on if it is the DMA's,
+from e + 2 on if not; those begun are completed; when the bus is quiet in cycle q, engine and DMA
+are reset in q + 1, and ``irq`` rises at the end of q + 2. The engine's counters are 0 after that.
 """
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.common.axi.dma import Reader, Writer, command_layout, error_layout
+from hw.common.axi.dma import Reader, Writer, command_layout
 from hw.common.axi.errors import ErrorCode
 from hw.common.axi.lines import beat_layout
 from hw.common.axi.lite_regs import Field, LiteRegs, Register
@@ -127,7 +132,7 @@ class Shell(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        reset = Signal()
+        reset, busy, failed = Signal(), Signal(), Signal()
         m.domains.engine = inner = ClockDomain("engine", local=True)
         m.d.comb += [inner.clk.eq(ClockSignal()), inner.rst.eq(ResetSignal() | reset)]
         m.submodules.regs = regs = LiteRegs(self.register_map)
@@ -136,49 +141,48 @@ class Shell(wiring.Component):
         engine = self.engine
         for name, block in (("reader", reader), ("writer", writer), ("engine", engine)):
             m.submodules[name] = DomainRenamer("engine")(block)
+        fetching, begin, end, bad = Signal(), Signal(), Signal(), Signal()
+        m.d.comb += begin.eq(regs.control[0] & ~busy)
+        descriptor, whole, good = self._fetch(m, regs, reader, fetching, begin)
+        error = self._first_error(m, regs, reader, writer, bad, busy)
         self._bus(m, regs, reader, writer)
+        self._connect(m, reader, writer, fetching, busy)
+        m.d.comb += [engine.clear.eq(begin), engine.counting.eq(busy),
+                     engine.descriptor.payload.eq(descriptor)]
 
-        busy, failed = Signal(), Signal()
-        code, info = Signal(8), Signal(16)
-        fetching, begin, end = Signal(), Signal(), Signal()
-        descriptor, whole, good = self._fetch(m, regs, reader, engine, fetching)
-        error = self._first_error(m, regs, reader, writer, engine, busy)
-        self._connect(m, engine, reader, writer, fetching, busy)
-
-        layer = Signal(32)
-        stop = Signal()
-        m.d.comb += [reader.stop.eq(stop), writer.stop.eq(stop), engine.clear.eq(begin),
-                     engine.counting.eq(busy), begin.eq(regs.control[0] & ~busy)]
+        layer, stop = Signal(32), Signal()
+        m.d.comb += [reader.stop.eq(stop), writer.stop.eq(stop), regs.layer.eq(layer)]
+        with m.If(error.valid & ~failed):
+            m.d.sync += [failed.eq(1), regs.error.eq(error.code),
+                         regs.error_info.eq(Cat(error.info, layer[:16]))]
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(begin):
-                    m.d.sync += [busy.eq(1), failed.eq(0), code.eq(0), info.eq(0), layer.eq(0)]
+                    m.d.sync += [busy.eq(1), failed.eq(0), layer.eq(0), regs.error.eq(0),
+                                 regs.error_info.eq(0)]
                     m.next = "FETCH"
             with m.State("FETCH"):
                 with m.If(error.valid):
-                    m.next = "FAIL"
+                    m.next = "STOP"
                 with m.Elif(layer == regs.desc_count):
-                    m.next = "END"
+                    with m.If(reader.idle & writer.idle):
+                        m.next = "END"
                 with m.Else():
                     m.d.comb += fetching.eq(1)
                     with m.If(whole):
                         m.next = "CHECK"
             with m.State("CHECK"):
+                m.d.comb += bad.eq(~good)
                 m.next = "RUN"
-                with m.If(~good):
-                    m.d.sync += [failed.eq(1), code.eq(ErrorCode.DESCRIPTOR_CRC)]
+                with m.If(error.valid):
                     m.next = "STOP"
             with m.State("RUN"):
-                m.d.comb += engine.descriptor.valid.eq(~error.valid)
+                m.d.comb += engine.descriptor.valid.eq(1)
                 with m.If(error.valid):
-                    m.next = "FAIL"
+                    m.next = "STOP"
                 with m.Elif(engine.descriptor.ready):
                     m.d.sync += layer.eq(layer + 1)
                     m.next = "FETCH"
-            with m.State("FAIL"):
-                m.d.sync += [failed.eq(1), code.eq(error.code), info.eq(error.info)]
-                m.d.comb += stop.eq(1)
-                m.next = "STOP"
             with m.State("STOP"):
                 m.d.comb += stop.eq(1)
                 with m.If(reader.quiet & writer.quiet):
@@ -190,10 +194,7 @@ class Shell(wiring.Component):
                 m.d.comb += end.eq(1)
                 m.d.sync += busy.eq(0)
                 m.next = "IDLE"
-        m.d.comb += [engine.descriptor.payload.eq(descriptor),
-                     regs.layer.eq(layer), regs.error.eq(code),
-                     regs.error_info.eq(Cat(info, layer[:16]))]
-        self._registers(m, regs, engine, busy, failed, begin, end)
+        self._registers(m, regs, busy, failed, begin, end)
         return m
 
     def _bus(self, m, regs, reader, writer):
@@ -206,7 +207,7 @@ class Shell(wiring.Component):
                 block.window.size.eq(Cat(regs.window_size_lo, regs.window_size_hi)),
             ]
 
-    def _fetch(self, m, regs, reader, engine, fetching):
+    def _fetch(self, m, regs, reader, fetching, begin):
         """Collects a descriptor's beats; returns it, that it is complete, that its CRC is good."""
         beats, bits = Signal(self.beats * self.data_bits), self.data_bits
         at, asked = Signal(range(self.beats + 1)), Signal()
@@ -224,15 +225,16 @@ class Shell(wiring.Component):
                 m.d.sync += [beats.eq(Cat(beats, reader.data.p.data)[bits:]), at.eq(at + 1)]
         with m.If(whole):
             m.d.sync += [at.eq(0), asked.eq(0), address.eq(address + self.beats * bits // 8)]
-        with m.If(regs.control[0]):
+        with m.If(begin):
             m.d.sync += [at.eq(0), asked.eq(0),
                          address.eq(Cat(regs.desc_addr_lo, regs.desc_addr_hi))]
         size = self.descriptor.size
         m.d.sync += good.eq(~crc32_step(INIT, beats[:size - 32]) == beats[size - 32:size])
         return beats[:size], whole, good
 
-    def _connect(self, m, engine, reader, writer, fetching, busy):
+    def _connect(self, m, reader, writer, fetching, busy):
         """The engine has the DMA but for the fetch of descriptors."""
+        engine = self.engine
         with m.If(~fetching & busy):
             m.d.comb += [
                 reader.command.valid.eq(engine.read_command.valid),
@@ -246,8 +248,9 @@ class Shell(wiring.Component):
         wiring.connect(m, engine.write_data, writer.data)
         m.d.comb += engine.write_done.eq(writer.done.valid)
 
-    def _first_error(self, m, regs, reader, writer, engine, busy):
-        """What ends the run: the engine, the DMA, software, silence."""
+    def _first_error(self, m, regs, reader, writer, bad, busy):
+        """What ends the run, of this cycle; the last described wins."""
+        engine = self.engine
         error = Signal(engine.error.shape())
         quiet = Signal(range(self.watchdog + 2))
         moved = Signal()
@@ -256,18 +259,20 @@ class Shell(wiring.Component):
         m.d.sync += quiet.eq(Mux(moved, 0, quiet + 1))
         silent = (quiet == self.watchdog) if self.watchdog else Const(0)
         for condition, code, info in (
-                (silent, ErrorCode.WATCHDOG, 0), (regs.control[1] & busy, ErrorCode.STOPPED, 0),
+                (silent, ErrorCode.WATCHDOG, 0), (regs.control[1], ErrorCode.STOPPED, 0),
+                (bad, ErrorCode.DESCRIPTOR_CRC, 0),
                 (engine.error.valid, engine.error.code, engine.error.info),
                 (writer.error.valid, writer.error.code, 0),
                 (reader.error.valid, reader.error.code, 0)):
-            with m.If(condition):
+            with m.If(condition & busy):
                 m.d.comb += [error.valid.eq(1), error.code.eq(code), error.info.eq(info)]
         return error
 
-    def _registers(self, m, regs, engine, busy, failed, begin, end):
+    def _registers(self, m, regs, busy, failed, begin, end):
+        engine = self.engine
         done, cycles = Signal(), Signal(64)
         with m.If(begin):
-            m.d.sync += [done.eq(0), cycles.eq(0)]
+            m.d.sync += [done.eq(0), cycles.eq(1)]     # the pulse's own cycle
         with m.Elif(busy):
             m.d.sync += cycles.eq(cycles + 1)
         with m.If(end):

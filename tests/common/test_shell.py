@@ -1,0 +1,174 @@
+"""The shell around a copying engine, in front of the bench memory."""
+import random
+import zlib
+from functools import cache
+
+import pytest
+
+from hw.common.axi.errors import ErrorCode
+from hw.common.axi.shell import Shell, shell_registers
+from hw.emit import emit
+from sim.common.program import Job, build_program, run_programs, start_writes
+from sim.common.runner import SIMULATORS
+from tests.common.copy_engine import COUNTERS, DESCRIPTOR, DETAIL, CopyEngine
+
+BITS, BEAT, SIZE, LIST = 128, 16, 1 << 15, 0x100
+STALLS = {"ar": 0.3, "r": 0.4, "aw": 0.3, "w": 0.4, "b": 0.3}
+
+
+def shell(watchdog=400):
+    return Shell(CopyEngine(BITS), DESCRIPTOR, counters=COUNTERS, identification=0xC09, version=3,
+                 addr_bits=32, data_bits=BITS, watchdog=watchdog)
+
+
+@cache
+def built(simulator):
+    return build_program(emit(shell(), "copy_top"), simulator=simulator, memory_bytes=SIZE)
+
+
+def descriptor(source, target, beats, room=None, code=0, hang=0, crc_error=0):
+    fields = {"source": source, "target": target, "beats": beats, "code": code, "hang": hang,
+              "room": beats if room is None else room, "pad": 0, "crc": 0}
+    body = DESCRIPTOR.const(fields).as_bits().to_bytes(DESCRIPTOR.size // 8, "little")[:-4]
+    words = body + (zlib.crc32(body) ^ crc_error).to_bytes(4, "little")
+    return words + bytes(-len(words) % BEAT)
+
+
+def image(descriptors, seed=1):
+    raw = bytearray(random.Random(seed).randbytes(SIZE))
+    listed = b"".join(descriptors)
+    raw[LIST:LIST + len(listed)] = listed
+    return bytes(raw)
+
+
+def job(descriptors, writes=(), **options):
+    starts = start_writes(LIST, len(descriptors))
+    return Job(image=image(descriptors), max_cycles=20_000,
+               writes=(("IRQ_STATUS", 1), *writes, *starts), **options)
+
+
+def copied(raw, *copies):
+    raw = bytearray(raw)
+    for source, target, beats in copies:
+        raw[target:target + beats * BEAT] = raw[source:source + beats * BEAT]
+    return bytes(raw)
+
+
+GOOD = ((0x1000, 0x4000, 5), (0x1ff0, 0x4ff0, 40), (0x2230, 0x5560, 1), (0x10, 0x6f10, 97))
+
+
+def good(**options):
+    return job([descriptor(*c) for c in GOOD], **options)
+
+
+def check_good(result):
+    r = result.registers
+    assert result.memory == copied(image([descriptor(*c) for c in GOOD]), *GOOD)
+    assert (r["STATUS"], r["ERROR"], r["LAYER"]) == (2, 0, len(GOOD))
+    assert r["CYCLES_LO"] == result.cycles and r["CYCLES_HI"] == 0
+    assert r["BEATS_LO"] == sum(beats for *_, beats in GOOD)
+    assert r["CYCLES_BUSY_LO"] == result.cycles - 1
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_copies(simulator):
+    """Four layers, with and without stalls; CYCLES counts from start to irq."""
+    jobs = [good(), good(reset=False), good(latency=3, outstanding=1, reset=False),
+            *(good(reset=False, stalls={**STALLS, "seed": seed}) for seed in range(6))]
+    for result in run_programs(built(simulator), jobs):
+        check_good(result)
+    assert result.registers["ID"] == 0xC09 and result.registers["VERSION"] == 3
+
+
+def test_cycles():
+    """One beat copied at latency L: each step as the docstrings of shell and DMA say."""
+    latency = 30
+    result, = run_programs(built("icarus"), [job([descriptor(0x1000, 0x2000, 1)], latency=latency)])
+    t = 0
+    seen = t + 5 + latency + 2 + 3       # AR valid, two beats: the second leaves in t + 5 + L + 2
+    wait = seen + 3 + latency + 1        # command taken, AR valid 3 later, beat at data
+    aw = wait + 2                        # taken, issued, AW and W valid
+    done = aw + latency + 1
+    assert result.cycles == done + 2
+    check = run_programs(built("icarus"), [job([])])[0]
+    assert check.cycles == 3 and check.registers["STATUS"] == 2
+
+
+ERRORS = {
+    "descriptor's CRC": (ErrorCode.DESCRIPTOR_CRC, [
+        descriptor(0x1000, 0x4000, 5), descriptor(0x1000, 0x4800, 5, crc_error=1)], {}),
+    "engine": (40, [descriptor(0x1000, 0x4000, 5), descriptor(0x1000, 0x4800, 5, code=40)], {}),
+    "region": (ErrorCode.REGION_OVERFLOW, [descriptor(0x1000, 0x4000, 50, room=40)], {}),
+    "watchdog": (ErrorCode.WATCHDOG, [descriptor(0x1000, 0x4000, 5, hang=1)], {}),
+    "read DECERR": (ErrorCode.READ_DECERR, [descriptor(SIZE - 64, 0x4000, 50)], {}),
+    "write DECERR": (ErrorCode.WRITE_DECERR, [descriptor(0x1000, SIZE - 64, 50)], {}),
+    "read SLVERR": (ErrorCode.READ_SLVERR, [descriptor(0x1000, 0x4000, 50)],
+                    {"fault": ("read", 0x1230)}),
+    "write SLVERR": (ErrorCode.WRITE_SLVERR, [descriptor(0x1000, 0x4000, 50)],
+                     {"fault": ("write", 0x4230)}),
+    "read misaligned": (ErrorCode.READ_MISALIGNED, [descriptor(0x1008, 0x4000, 50)], {}),
+    "write misaligned": (ErrorCode.WRITE_MISALIGNED, [descriptor(0x1000, 0x4001, 50)], {}),
+    "read below": (ErrorCode.READ_WINDOW, [descriptor(0x70, 0x4000, 1)], {}),
+    "read above": (ErrorCode.READ_WINDOW, [descriptor(0x4ff0, 0x4000, 2)], {}),
+    "write above": (ErrorCode.WRITE_WINDOW, [descriptor(0x1000, 0x4f00, 17)], {}),
+    "write wraps": (ErrorCode.WRITE_WINDOW, [descriptor(0x1000, 0xffff_ffe0, 17)], {}),
+    "stopped": (ErrorCode.STOPPED, [descriptor(0x1000, 0x4000, 200)],
+                {"events": ((170, "CONTROL", 2),)}),
+    "stopped in the fetch": (ErrorCode.STOPPED, [descriptor(0x1000, 0x4000, 200)],
+                             {"events": ((20, "CONTROL", 2),)}),
+}
+WINDOWS = {"read below": (0x80, 0x4f80), "read above": (0x80, 0x4f80),
+           "write above": (0x80, 0x4f80), "write wraps": (0x80, 0x4f80)}
+
+
+@pytest.mark.parametrize("p_stall", [0, 1], ids=["full rate", "stalls"])
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_errors(simulator, p_stall):
+    """Each error: its code, nothing outside the region, and the next run is good."""
+    jobs = []
+    for name, (_, descriptors, options) in ERRORS.items():
+        base, size = WINDOWS.get(name, (0, 0xffff_ffff))
+        writes = (("WINDOW_BASE_LO", base), ("WINDOW_SIZE_LO", size))
+        stalls = {**STALLS, "seed": len(jobs)} if p_stall else None
+        jobs.append(job(descriptors, writes, reset=False, stalls=stalls, **options))
+        jobs.append(good(reset=False, stalls=stalls))
+        jobs[-1] = Job(**{**vars(jobs[-1]), "writes": (("WINDOW_BASE_LO", 0),
+                                                       ("WINDOW_SIZE_LO", SIZE), *jobs[-1].writes)})
+    results = run_programs(built(simulator), jobs)
+    for (name, (code, descriptors, _)), bad, after in zip(
+            ERRORS.items(), results[::2], results[1::2], strict=True):
+        r = bad.registers
+        assert (r["STATUS"], r["ERROR"]) == (6, code), name
+        assert r["ERROR_INFO"] == (len(descriptors) - 1) << 16 | (DETAIL if code == 40 else 0), name
+        assert r["CYCLES_LO"] == bad.cycles, name
+        if bad.written:
+            low, high = bad.written
+            allowed = [(0x4000, 0x4000 + 200 * BEAT), (SIZE - 64, SIZE)]
+            assert any(a <= low and high <= b for a, b in allowed), name
+        check_good(after)
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_stop_and_reset_anywhere(simulator):
+    """A stop or a reset in any cycle of a run leaves a machine that runs the next one."""
+    jobs = []
+    for cycle in range(1, 420, 7):
+        event = (cycle, "reset") if cycle % 2 else (cycle, "CONTROL", 2)
+        jobs.append(good(events=(event,), latency=20, reset=False))
+        if cycle % 5 == 0:
+            jobs.append(good(latency=20, reset=False))
+    jobs.append(good(reset=False))
+    stopped = 0
+    for given, result in zip(jobs, run_programs(built(simulator), jobs), strict=True):
+        if not given.events or result.registers["STATUS"] == 2:
+            if result.finished:
+                check_good(result)
+        elif result.finished:
+            stopped += result.registers["ERROR"] == ErrorCode.STOPPED
+    assert stopped > 10
+
+
+def test_register_map():
+    offsets = {r.name: r.offset for r in shell_registers(1, 1, COUNTERS)}
+    assert offsets["ID"] == 0 and offsets["CONTROL"] == 8 and offsets["CYCLES_LO"] == 0x40
+    assert [offsets[n] for n in ("BEATS_LO", "BEATS_HI", "CYCLES_BUSY_LO")] == [0x100, 0x104, 0x108]
