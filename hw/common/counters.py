@@ -3,6 +3,7 @@ from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.common.check import require
 from hw.common.numeric import adder_tree
 
 
@@ -32,8 +33,7 @@ class CauseCounters(wiring.Component):
     """
     def __init__(self, sources, causes, width):
         for name, value in {"sources": sources, "causes": causes, "width": width}.items():
-            if value < 1:
-                raise ValueError(f"{name} of CauseCounters must be at least 1, not {value}")
+            require(self, value >= 1, f"{name} of CauseCounters must be at least 1, not {value}")
         self.sources = sources
         self.causes = causes
         self.width = width

@@ -142,7 +142,8 @@ class _Miter(Elaboratable):
         m = Module()
         m.submodules += [self._copy(Const(0, len(self.select)), self.original),
                          self._copy(self.select, self.mutant)]
-        # The first cycle is a reset: a register with a mutated output has lost its initial value.
+        # Registers start alike, those without an initial value (or whose output is mutated, which
+        # loses it) as 0; so the first cycle is a reset.
         running = Signal(reset_less=True)
         m.d.sync += running.eq(1)
         m.d.comb += Assume(running | ResetSignal())
@@ -174,7 +175,7 @@ def _miters(component, mutants, numbers, folder):
     for number in numbers:
         commands += ["design -load all", "cd miter", "delete -input w:select",
                      f"connect -set select {mutants.select_bits}'d{number}", "cd",
-                     "opt -full", "setundef -zero", "formalff -setundef -clk2ff -hierarchy",
+                     "opt -full", "setundef -zero -init", "formalff -setundef -clk2ff -hierarchy",
                      "techmap", "opt -fast", "aigmap", "opt_clean",
                      f"write_aiger -I -B -zinit -no-startoffset {folder}/{number}.aig"]
     (folder / "miters.ys").write_text("\n".join(commands))
@@ -184,13 +185,16 @@ def _miters(component, mutants, numbers, folder):
 def _compare(aiger):
     """True: equivalent for ever, from reset on; False: a run tells them apart; None: no answer.
     Beside it, what the solver said."""
-    script = f"read_aiger {aiger}; fold; strash; orpos; pdr -T {SECONDS}"
-    done = subprocess.run([Path(pyosys.__file__).parent / "yosys-abc", "-c", script],
-                          capture_output=True, text=True, check=False)
-    said = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "no answer"
-    if "was asserted" in done.stdout:
-        return False, said
-    return ("Property proved" in done.stdout) or None, said
+    for engine in (f"pdr -T {SECONDS}", f"scorr; dprove -T {SECONDS}"):
+        script = f"read_aiger {aiger}; fold; strash; orpos; {engine}"
+        done = subprocess.run([Path(pyosys.__file__).parent / "yosys-abc", "-c", script],
+                              capture_output=True, text=True, check=False)
+        said = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "no answer"
+        if "was asserted" in done.stdout:
+            return False, said
+        if "Property proved" in done.stdout or "UNSATISFIABLE" in done.stdout:
+            return True, said
+    return None, said
 
 
 def mutate(component, bench, *, name, config=None, count=300, seed=1):

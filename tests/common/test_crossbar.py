@@ -12,3 +12,8 @@ CONFIGS = [{"inputs": n, "outputs": m, "width": w}
 def test_bench(simulator, config):
     crossbar = Crossbar(config["width"], config["inputs"], config["outputs"])
     simulate(crossbar, "sim.common.bench_crossbar", simulator=simulator, config=config)
+
+
+def test_refusal():
+    with pytest.raises(ValueError, match="at least 1 input and 1 output, not 2 and 0"):
+        Crossbar(8, 2, 0)

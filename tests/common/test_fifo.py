@@ -12,3 +12,8 @@ CONFIGS = [{"depth": 1, "width": 6}, {"depth": 2, "width": 6}, {"depth": 3, "wid
 def test_bench(simulator, config):
     simulate(FIFO(config["width"], config["depth"]), "sim.common.bench_fifo",
              simulator=simulator, config=config)
+
+
+def test_refusal():
+    with pytest.raises(ValueError, match="depth of a FIFO must be at least 1, not 0"):
+        FIFO(8, 0)

@@ -11,3 +11,8 @@ CONFIGS = [{"widths": (5,)}, {"widths": (8, 3, 1)}]
 def test_bench(simulator, config):
     simulate(Join(config["widths"]), "sim.common.bench_join",
              simulator=simulator, config=config)
+
+
+def test_refusal():
+    with pytest.raises(ValueError, match="a Join needs at least 1 input, not 0"):
+        Join(())

@@ -1,29 +1,40 @@
 """Each bench of hw/common kills at least 300 mutants of its block, but for proven equivalents."""
 import pytest
 
+from hw.common.counters import CauseCounters
+from hw.common.memory.banked import Banked
+from hw.common.memory.double_buffer import DoubleBuffer
 from hw.common.stream.arbiter import Arbiter
 from hw.common.stream.crossbar import Crossbar
 from hw.common.stream.fifo import FIFO
 from hw.common.stream.fork import Fork
 from hw.common.stream.join import Join
 from hw.common.stream.register import Register
+from sim.common.arithmetic import Arithmetic
 from sim.common.mutation import MutantSurvived, mutate
 
-BLOCKS = {
-    "fifo": (FIFO, (6, 5), {"width": 6, "depth": 5}),
-    "register": (Register, (5,), {"width": 5}),
-    "fork": (Fork, (5, 5), {"width": 5, "n": 5}),
-    "join": (Join, ((2,) * 60,), {"widths": (2,) * 60}),    # fewer inputs have no 300 mutants
-    "arbiter": (Arbiter, (6, 4), {"width": 6, "n": 4}),
-    "crossbar": (Crossbar, (4, 4, 4), {"width": 4, "inputs": 4, "outputs": 4}),
+MEMORY = {"width": 5, "banks": 4, "depth": 5, "registered": True}
+NUMERIC = {"acc_bits": 6, "multiplier_bits": 3, "out_bits": 4, "max_shift": 3}
+COUNTERS = {"sources": 5, "causes": 3, "width": 6}
+BLOCKS = {    # name: bench, its configuration, how to make the block
+    "fifo": ("fifo", {"width": 6, "depth": 5}, lambda: FIFO(6, 5)),
+    "register": ("register", {"width": 5}, lambda: Register(5)),
+    "fork": ("fork", {"width": 5, "n": 5}, lambda: Fork(5, 5)),
+    # With fewer inputs there are no 300 mutants.
+    "join": ("join", {"widths": (2,) * 60}, lambda: Join((2,) * 60)),
+    "arbiter": ("arbiter", {"width": 6, "n": 4}, lambda: Arbiter(6, 4)),
+    "crossbar": ("crossbar", {"width": 4, "inputs": 4, "outputs": 4}, lambda: Crossbar(4, 4, 4)),
+    "banked": ("memory", {**MEMORY, "double": False}, lambda: Banked(5, 4, 5)),
+    "double_buffer": ("memory", {**MEMORY, "double": True}, lambda: DoubleBuffer(5, 4, 5)),
+    "counters": ("counters", COUNTERS, lambda: CauseCounters(**COUNTERS)),
+    "numeric": ("numeric", NUMERIC, lambda: Arithmetic(**NUMERIC)),
 }
 
 
 @pytest.mark.parametrize("name", BLOCKS)
 def test_bench_kills_every_mutant_that_differs(name):
-    block, parameters, config = BLOCKS[name]
-    report = mutate(block(*parameters), f"sim.common.bench_{name}", name=f"mutants_{name}",
-                    config=config)
+    bench, config, block = BLOCKS[name]
+    report = mutate(block(), f"sim.common.bench_{bench}", name=f"mutants_{name}", config=config)
     print(f"{name}: {report.killed} killed, {report.equivalent} proven equivalent")
     assert report.killed + report.equivalent >= 300
     assert not report.undecided

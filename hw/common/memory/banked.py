@@ -4,6 +4,8 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.common.check import require
+
 
 def write_signature(shape, depth):
     """``en``, ``addr``, ``data`` as the memory's user drives them."""
@@ -41,8 +43,8 @@ class Banked(wiring.Component):
     """
     def __init__(self, shape, banks, depth, *, registered=True):
         for name, value in {"banks": banks, "depth": depth}.items():
-            if value < 1:
-                raise ValueError(f"{name} of a Banked memory must be at least 1, not {value}")
+            require(self, value >= 1,
+                    f"{name} of a Banked memory must be at least 1, not {value}")
         self.shape = shape
         self.banks = banks
         self.depth = depth

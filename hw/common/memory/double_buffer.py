@@ -11,7 +11,7 @@ class DoubleBuffer(wiring.Component):
 
     Each half is a ``Banked`` memory, and its rules hold: one write and one read per cycle and bank.
     A swap in cycle t counts from cycle t + 1 on: the reads of cycle t still are of the old half,
-    also when their registered data come in cycle t + 1. A swap zeroes nothing.
+    also when their registered data come in cycle t + 1. A swap zeroes nothing, nor does a reset.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class DoubleBuffer(wiring.Component):
         source = ~self.filling
         if self.registered:
             # Data follow the address by a cycle: so must the half that they come from.
-            source = Signal(init=1, name=f"source_{k}")
+            source = Signal(init=1, name=f"source_{k}", reset_less=True)
             with m.If(self.read[k].en):
                 m.d.sync += source.eq(~self.filling)
         for number, half in enumerate(halves):

@@ -6,6 +6,8 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.common.check import require
+
 
 def lowest(bits):
     """The lowest set bit alone, as a one-hot value of the same width (0 if none is set)."""
@@ -40,8 +42,7 @@ class Arbiter(wiring.Component):
         The input whose word is at the output, one-hot; 0 while ``o.valid`` is low.
     """
     def __init__(self, shape, n):
-        if n < 1:
-            raise ValueError(f"an Arbiter needs at least 1 input, not {n}")
+        require(self, n >= 1, f"an Arbiter needs at least 1 input, not {n}")
         self.shape = shape
         self.n = n
         super().__init__({

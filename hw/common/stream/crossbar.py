@@ -5,6 +5,7 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.common.check import require
 from hw.common.stream.arbiter import Arbiter
 
 
@@ -33,9 +34,8 @@ class Crossbar(wiring.Component):
     o : Out(stream.Signature(shape)).array(outputs)
     """
     def __init__(self, shape, inputs, outputs):
-        if inputs < 1 or outputs < 1:
-            raise ValueError("a Crossbar needs at least 1 input and 1 output, "
-                             f"not {inputs} and {outputs}")
+        require(self, inputs >= 1 and outputs >= 1,
+                f"a Crossbar needs at least 1 input and 1 output, not {inputs} and {outputs}")
         self.shape = shape
         self.inputs = inputs
         self.outputs = outputs

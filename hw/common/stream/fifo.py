@@ -6,6 +6,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.common.check import require
+
 
 class FIFO(wiring.Component):
     """A queue of ``depth`` words; the oldest word shows at the output.
@@ -30,8 +32,7 @@ class FIFO(wiring.Component):
         Words held at the start of the cycle.
     """
     def __init__(self, shape, depth):
-        if depth < 1:
-            raise ValueError(f"depth of a FIFO must be at least 1, not {depth}")
+        require(self, depth >= 1, f"depth of a FIFO must be at least 1, not {depth}")
         self.shape = shape
         self.depth = depth
         super().__init__({

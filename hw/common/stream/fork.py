@@ -3,6 +3,8 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.common.check import require
+
 
 class Fork(wiring.Component):
     """Every word goes to each of ``n`` outputs exactly once.
@@ -24,8 +26,7 @@ class Fork(wiring.Component):
     o : Out(stream.Signature(shape)).array(n)
     """
     def __init__(self, shape, n):
-        if n < 1:
-            raise ValueError(f"a Fork needs at least 1 output, not {n}")
+        require(self, n >= 1, f"a Fork needs at least 1 output, not {n}")
         self.shape = shape
         self.n = n
         super().__init__({

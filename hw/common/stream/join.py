@@ -3,6 +3,8 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.common.check import require
+
 
 def join_layout(shapes):
     """The joined word: field ``k`` is the word of input ``k``, input 0 in the lowest bits."""
@@ -32,8 +34,7 @@ class Join(wiring.Component):
     """
     def __init__(self, shapes):
         self.shapes = tuple(shapes)
-        if not self.shapes:
-            raise ValueError("a Join needs at least 1 input, not 0")
+        require(self, self.shapes, "a Join needs at least 1 input, not 0")
         super().__init__({
             **{f"i_{k}": In(stream.Signature(shape)) for k, shape in enumerate(self.shapes)},
             "o": Out(stream.Signature(join_layout(self.shapes))),
