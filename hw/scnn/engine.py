@@ -2,11 +2,11 @@
 from enum import IntEnum
 
 from amaranth import *
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import wiring
 
-from hw.common.axi.dma import command_layout as transfer_layout
-from hw.common.axi.lines import LineReader, LineWriter, beat_layout
+from hw.common.axi.errors import FIRST_DESIGN_CODE, ErrorCode
+from hw.common.axi.lines import LineReader, LineWriter
+from hw.common.axi.shell import COUNTER_BITS, engine_members
 from hw.common.counters import CauseCounters
 
 from .broadcast import Broadcast
@@ -16,30 +16,23 @@ from .pe_array import PEArray
 from .sequencer import Sequencer
 from .weight_decoder import WeightDecoder
 
-BEATS_BITS = 32          # of a transfer's length
-
 
 class SCNNError(IntEnum):
-    """SCNN's own error codes; the common ones are below 32."""
+    """SCNN's own error codes; `ErrorCode` has the common ones."""
 
-    DESCRIPTOR = 32  # contradicts itself or the configuration
-    LINE_CRC = 33
-    STREAM = 34  # lines that are no valid section
-    INPUT_OVERFLOW = 35  # more activations than the input RAM holds; info: PE
-    OARAM_OVERFLOW = 36  # more activations than the output RAM holds; info: PE
-    RANGE = 37  # an activation outside the window; info: PE
+    STREAM = FIRST_DESIGN_CODE  # lines that are no valid section
+    INPUT_OVERFLOW = FIRST_DESIGN_CODE + 1  # more than the input RAM holds; info: PE
+    OARAM_OVERFLOW = FIRST_DESIGN_CODE + 2  # more than the output RAM holds; info: PE
+    RANGE = FIRST_DESIGN_CODE + 3  # an activation outside the window; info: PE
 
 
 # PE-cycles by what the PE did. `Cause.DONE` splits: drain when all PEs wait, else barrier.
 CAUSES = ("idle", "load", "multiply", "conflict", "starved", "drain", "barrier")
 COUNTERS = (*CAUSES, "products")
-COUNTER_BITS = 48
 
 
 class Engine(wiring.Component):
     """SCNN between its descriptors and its DMA.
-
-    One layer per descriptor: ``descriptor`` is taken with ``finished``'s last cycle before idle.
 
     Parameters
     ----------
@@ -47,39 +40,13 @@ class Engine(wiring.Component):
 
     Members
     -------
-    descriptor : In(stream.Signature(descriptor_layout(cfg)))
-        Held while the layer runs; ready for a cycle at its end.
-    read_command, write_command : Out(stream)
-        Transfers {address, beats}.
-    read_data : In(stream), write_data : Out(stream)
-        Beats.
-    write_done : In(1)
-        The region is written, its last response is there.
-    counting : In(1)
-        The counters run.
-    counters_clear : In(1)
-    counters : Out(COUNTER_BITS).array(len(COUNTERS))
-    error : Out(1), error_code : Out(8), error_info : Out(16)
+    As `hw.common.axi.shell.engine_members` says.
     """
 
     def __init__(self, cfg):
         self.cfg = cfg
-        transfer = stream.Signature(transfer_layout(cfg.addr_bits, BEATS_BITS))
-        beats = stream.Signature(beat_layout(cfg.memory_bits))
-        super().__init__({
-            "descriptor": In(stream.Signature(descriptor_layout(cfg))),
-            "read_command": Out(transfer),
-            "read_data": In(beats),
-            "write_command": Out(transfer),
-            "write_data": Out(beats),
-            "write_done": In(1),
-            "counting": In(1),
-            "counters_clear": In(1),
-            "counters": Out(COUNTER_BITS).array(len(COUNTERS)),
-            "error": Out(1),
-            "error_code": Out(8),
-            "error_info": Out(16),
-        })
+        super().__init__(engine_members(descriptor_layout(cfg), cfg.addr_bits, cfg.memory_bits,
+                                        len(COUNTERS)))
 
     def elaborate(self, platform):
         m = Module()
@@ -157,7 +124,8 @@ class Engine(wiring.Component):
         m.d.comb += [
             waiting.eq(Mux(~sequencer.grouping, CAUSES.index("idle"),
                            Mux(array.all_done, CAUSES.index("drain"), CAUSES.index("barrier")))),
-            causes.enable.eq(self.counting), causes.clear.eq(self.counters_clear),
+            self.progress.eq(array.products.any() | ~array.all_drained),
+            causes.enable.eq(self.counting), causes.clear.eq(self.clear),
         ]
         for n in range(cfg.pes):
             with m.Switch(array.statuses[n].cause):
@@ -167,27 +135,27 @@ class Engine(wiring.Component):
                 with m.Default():
                     m.d.comb += causes.cause[n].eq(waiting)
         products = Signal(COUNTER_BITS)
-        with m.If(self.counters_clear):
+        with m.If(self.clear):
             m.d.sync += products.eq(0)
         with m.Elif(self.counting):
             m.d.sync += products.eq(products + array.products)
         for n in range(len(CAUSES)):
-            m.d.comb += self.counters[n].eq(causes.count[n])
-        m.d.comb += self.counters[len(CAUSES)].eq(products)
+            m.d.comb += self.counts[n].eq(causes.count[n])
+        m.d.comb += self.counts[len(CAUSES)].eq(products)
 
     def _errors(self, m, sequencer, lines, decoder, array):
         codes = {PEError.INPUT_OVERFLOW: SCNNError.INPUT_OVERFLOW,
                  PEError.OUTPUT_OVERFLOW: SCNNError.OARAM_OVERFLOW,
                  PEError.RANGE: SCNNError.RANGE}
-        m.d.comb += self.error_info.eq(Mux(array.error, array.error_pe, 0))
+        error = self.error
         with m.If(array.error):
-            m.d.comb += self.error.eq(1)
+            m.d.comb += [error.valid.eq(1), error.info.eq(array.error_pe)]
             with m.Switch(array.error_code):
                 for code, meaning in codes.items():
                     with m.Case(code):
-                        m.d.comb += self.error_code.eq(meaning)
+                        m.d.comb += error.code.eq(meaning)
         for condition, code in ((decoder.error, SCNNError.STREAM),
-                                (lines.error, SCNNError.LINE_CRC),
-                                (sequencer.bad, SCNNError.DESCRIPTOR)):
+                                (lines.error, ErrorCode.LINE_CRC),
+                                (sequencer.bad, ErrorCode.BAD_DESCRIPTOR)):
             with m.If(condition):
-                m.d.comb += [self.error.eq(1), self.error_code.eq(code), self.error_info.eq(0)]
+                m.d.comb += [error.valid.eq(1), error.code.eq(code), error.info.eq(0)]
