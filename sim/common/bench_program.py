@@ -4,12 +4,13 @@ import pickle
 import time
 
 import cocotb
-from cocotb.triggers import First, RisingEdge, Timer
+from cocotb.triggers import RisingEdge, Timer
 from cocotb.utils import get_sim_time
 
 from sim.common.axi_lite import LiteMaster
 from sim.common.bench import PERIOD_NS, bench_config, reset, start
 
+FOREVER = 1 << 62
 STALLED = ("ar", "r", "aw", "w", "b")
 
 
@@ -58,28 +59,30 @@ async def _run(dut, host, job, registers):
     *setup, (last, value) = job.writes
     for name, word in setup:
         await _write(host, registers, name, word)
-    end = cocotb.start_soon(_time_of(dut.stop))
-    dut.limit.value = job.max_cycles
+    armed = get_sim_time("ns")
+    dut.limit.value = FOREVER
     await _write(host, registers, last, value)
-    origin = host.taken
+    lead = round((host.taken - armed) / PERIOD_NS)    # `count` at the start
     for cycle, *event in sorted(job.events):
-        left = cycle - (get_sim_time("ns") - origin) / PERIOD_NS
-        if left > 0 and not end.done():
-            await First(end, Timer(left * PERIOD_NS, "ns"))
+        if await _over(dut, cycle + lead):
+            break
         if event[0] == "reset":
-            end.cancel()
             await reset(dut)
             return {"cycles": cycle, "finished": False}
-        if not end.done():
-            await _write(host, registers, *event)
-    cycles = round((await end - origin) / PERIOD_NS)
-    return {"cycles": cycles, "finished": bool(int(dut.irq.value))}
+        dut.limit.value = FOREVER
+        await _write(host, registers, *event)
+    finished = await _over(dut, job.max_cycles + lead)
+    return {"cycles": int(dut.count.value) - lead, "finished": finished}
 
 
-async def _time_of(signal):
-    """The time (ns) at which `signal` rises."""
-    await RisingEdge(signal)
-    return get_sim_time("ns")
+async def _over(dut, limit):
+    """Waits until `count` is `limit` or the run is over; whether irq came."""
+    dut.limit.value = limit
+    await RisingEdge(dut.clk)
+    if not int(dut.stop.value):
+        await RisingEdge(dut.stop)
+    await RisingEdge(dut.clk)
+    return bool(int(dut.irq.value)) and int(dut.count.value) < limit
 
 
 async def _write(host, registers, name, value):

@@ -204,7 +204,7 @@ def _bench(emitted, memory_bytes):
             raise ValueError(f"{emitted.name} has no port {port}: it is no accelerator's Top")
     outer = [p for p in emitted.manifest["ports"] if not p["name"].startswith("memory__")]
     ports = [*outer, *_as_ports(_CONFIG, "in"), *_as_ports(_STATUS, "out"),
-             *_as_ports({"limit": 64}, "in"), *_as_ports({"stop": 1, "armed": 1}, "out")]
+             *_as_ports({"limit": 64}, "in"), *_as_ports({"stop": 1, "count": 64}, "out")]
     data_bits = widths["memory__w__payload__data"]
     name = f"{emitted.name}_bench"
     depth = memory_bytes * 8 // data_bits
@@ -218,11 +218,21 @@ def _bench(emitted, memory_bytes):
     return Emitted(name, emitted.verilog + text, manifest)
 
 
-# One signal for the host to wait for: irq, a broken rule, or the limit of cycles.
-_STOP = """reg [63:0] count;
-assign armed = limit != 0;
-always @(posedge clk) count <= armed ? count + 1 : 0;
-assign stop = armed && (irq || violation != 0 || count >= limit);"""
+# One signal for the host to wait for: irq, a broken rule, or the limit of cycles; `count` stands
+# still from the first two on. An irq left by the job before (stale) counts once it has been low.
+_STOP = """reg [63:0] counted;
+reg stale;
+wire over = irq && !stale || violation != 0;
+assign count = counted;
+always @(posedge clk)
+  if (limit == 0) begin
+    counted <= 0;
+    stale <= irq;
+  end else begin
+    if (!over) counted <= counted + 1;
+    stale <= irq && stale;
+  end
+assign stop = limit != 0 && (over || counted >= limit);"""
 
 
 def _memory(widths, data_bits, depth):

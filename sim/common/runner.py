@@ -148,11 +148,12 @@ def build(emitted, *, simulator, sources=(), top=None, hier=(), opt=0, flags=(),
 
 
 def run(build, bench, *, config=None, seed=1, testcase=None, plusargs=(), env=None, waves=None,
-        before=None, after=None):
+        before=None, after=None, seconds=3600):
     """Runs the cocotb module `bench` on a `Build`; parameters and errors as in `simulate`.
 
     The simulator runs in a folder of its own, which a good run deletes: `before` and `after` are
-    called with it (Path) to put files there and to fetch some.
+    called with it (Path) to put files there and to fetch some. After `seconds` it is ended and
+    has failed.
     """
     folder = cache_folder() / "run"
     folder.mkdir(parents=True, exist_ok=True)
@@ -166,6 +167,7 @@ def run(build, bench, *, config=None, seed=1, testcase=None, plusargs=(), env=No
     extra = {"COCOTB_ANSI_OUTPUT": "0", "SPARSEFORGE_BENCH": str(scratch / "bench.pickle"),
              **(env or {})}
     runner = _Icarus() if build.simulator == "icarus" else _Verilator()
+    runner.seconds = seconds
     status = ""
     try:
         runner.test(bench, build.top, hdl_toplevel_lang="verilog", seed=seed, testcase=testcase,
@@ -260,7 +262,23 @@ class _Job:
         return "\n".join([*lines, ""])
 
 
-class _Icarus(cocotb_runner.Icarus):
+class _Limited:
+    """Ends what it runs after `seconds`."""
+
+    seconds = None
+
+    def _execute_cmds(self, cmds, cwd, stdout=None):
+        for cmd in cmds:
+            try:
+                done = subprocess.run(cmd, cwd=cwd, env=self.env, stdout=stdout,
+                                      stderr=subprocess.STDOUT, timeout=self.seconds)
+            except subprocess.TimeoutExpired:
+                raise RuntimeError(f"no end after {self.seconds} s") from None
+            if done.returncode:
+                raise RuntimeError(f"{Path(cmd[0]).name} returned {done.returncode}")
+
+
+class _Icarus(_Limited, cocotb_runner.Icarus):
     job = None
 
     def _set_env_common(self):
@@ -268,7 +286,7 @@ class _Icarus(cocotb_runner.Icarus):
         self.env.update(_environment("icarus"))
 
 
-class _Verilator(cocotb_runner.Verilator):
+class _Verilator(_Limited, cocotb_runner.Verilator):
     """cocotb's, without --public-flat-rw: making every signal of an array public never ends."""
 
     job = None
