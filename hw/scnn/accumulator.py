@@ -7,6 +7,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.common.select import select
 from hw.common.shared import Shared
 
 from .coordinates import bank_of, entry_of
@@ -154,7 +155,5 @@ class Accumulators(wiring.Component):
                 bank.value.eq(Mux(receives, receive.value, 0)),
             ]
             sums.append(bank.sum)
-        for bit in send_bank:
-            sums = [Mux(bit, high, low) for low, high in zip(sums[::2], sums[1::2], strict=True)]
-        m.d.comb += self.sum.eq(sums[0])
+        m.d.comb += self.sum.eq(select(sums, send_bank))
         return m

@@ -89,12 +89,20 @@ class ActivationRAM(wiring.Component):
         with m.If(write.valid & write.last):
             m.d.sync += start.eq(after)
         with m.If(close):
-            m.d.sync += self.bitmap.eq(self.bitmap | (Const(1, cfg.max_channels) << write.channel))
+            self._mark(m)
         with m.If(self.clear):
             m.d.sync += [level.eq(0), start.eq(0), self.bitmap.eq(0), self.overflow.eq(0)]
         self._rows(m, append, level)
         self._table(m, close, start, after)
         return m
+
+    def _mark(self, m):
+        """Sets the bit of the channel that closes; in words, as one long shift simulates slowly."""
+        bit = Const(1, 1) << self.write.channel[:5]
+        for n, at in enumerate(range(0, self.cfg.max_channels, 32)):
+            word = self.bitmap[at:at + 32]
+            with m.If(self.write.channel[5:] == n):
+                m.d.sync += word.eq(word | bit)
 
     def _rows(self, m, append, level):
         """Values and runs apart, as in the paper: two memories with one address."""

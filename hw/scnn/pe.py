@@ -4,6 +4,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.common.numeric import adder_tree
+from hw.common.select import select_bit
 
 from .accumulator import Accumulators
 from .activation_fetch import ActivationFetch
@@ -135,7 +136,7 @@ class PE(wiring.Component):
                 m.d.comb += [
                     ram.clear.eq(command.layer_start), ram.write.eq(result),
                     ram.table_addr.eq(self.store_channel), ram.row_addr.eq(self.store_row),
-                    self.store.present.eq(ram.bitmap.bit_select(self.store_channel, 1)),
+                    self.store.present.eq(select_bit(ram.bitmap, self.store_channel)),
                     self.store.table.eq(ram.table_data), self.store.row.eq(ram.row_data),
                 ]
         self.input_overflow, self.output_overflow = Signal(), Signal()

@@ -8,6 +8,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.common.select import select_bit
+
 from .layouts import TARGET_ALL, SlotKind, decoded_line_layout, decoded_slot_layout, weight_layout
 
 
@@ -109,7 +111,7 @@ class WeightFIFO(wiring.Component):
         m.d.comb += here.eq((line.target == TARGET_ALL) | (line.target == self.pe_index))
         for n in range(cfg.weight_bus):
             slot, header = line.slots[n], headers.data.slots[n]
-            listed = self.bitmap.bit_select(slot.channel, 1)
+            listed = select_bit(self.bitmap, slot.channel)
             m.d.comb += [
                 wanted[n].eq(here & ((slot.kind == SlotKind.BIAS) | (slot.kind == SlotKind.ROW)
                                      | ((slot.kind == SlotKind.WEIGHT) & listed))),
