@@ -212,10 +212,12 @@ def _run_all(jobs: list[_Job], lines: list[int], workers: int) -> list[PassRepor
     """All jobs, the longest first, in so many processes; results in the order of the jobs."""
     if workers == 1 or len(jobs) == 1 or sum(lines) < WORTH_FORKING:
         return [_run(job) for job in jobs]
-    order = sorted(range(len(jobs)), key=lambda n: -lines[n])
+    *order, first = sorted(range(len(jobs)), key=lambda n: -lines[n])
+    # The first one here, so that what must be compiled is compiled once, before the fork.
+    results = {first: _run(jobs[first])}
     # Fork: the program is inherited, not copied; nothing here starts threads.
     with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
-        results = dict(zip(order, pool.map(_run, [jobs[n] for n in order]), strict=True))
+        results |= zip(order, pool.map(_run, [jobs[n] for n in order]), strict=True)
     return [results[n] for n in range(len(jobs))]
 
 

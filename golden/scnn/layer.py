@@ -124,11 +124,19 @@ def inputs_of(given: LayerPass, config: SCNNConfig) -> Inputs:
     return Inputs(start, count, np.where(held.position < 0, NEVER, address).astype(np.int32))
 
 
+def fields(given: LayerPass) -> dict[str, Any]:
+    """The descriptor with every field; those that compile leaves out are 0."""
+    out = dict.fromkeys((name for name, _ in COMMON_FIELDS), 0) | given.descriptor
+    blank = dict.fromkeys((name for name, _ in TILE_FIELDS), 0)
+    return out | {axis: [blank | tile for tile in given.descriptor[axis]]
+                  for axis in ("rows", "cols")}
+
+
 def emitted_by(given: LayerPass, config: SCNNConfig) -> Emitted:
     """What a pass leaves in the output RAMs. Raises ValueError if its outputs are not known."""
     if given.result is None:
         raise ValueError(f"{given.layer.name}: cycles need the outputs' zeros")
-    return encode(np.asarray(given.result) != 0, given.descriptor, config)
+    return encode(np.asarray(given.result) != 0, fields(given), config)
 
 
 def descriptor_beats(config: SCNNConfig) -> int:
@@ -160,7 +168,7 @@ def run_pass(given: LayerPass, address: int, config: SCNNConfig, memory: Memory,
     `cold`: the first pass after reset, which clears the accumulators. `rate`: credit of the token
     buckets, read and write (None: full).
     """
-    descriptor = given.descriptor
+    descriptor = fields(given)
     source = reader.reader(config.memory_bits // 8, **memory.as_dict())
     full = sum(memory.bandwidth) - 1
     source.state[reader.RATE], write_rate = rate or (full, full)
