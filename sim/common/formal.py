@@ -11,9 +11,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 from amaranth.back import rtlil
-from amaranth.hdl import Assert, Assume, Const, Cover, Elaboratable, Module, Signal, Value
+from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Elaboratable, Module, Signal, Value
 from amaranth.hdl._ast import AnyConst, AnySeq  # the only import of what 0.5 keeps private
 from amaranth.lib.wiring import In
 
@@ -26,16 +27,21 @@ class ProofFailed(AssertionError):
 
 
 def streams(block):
-    """Every stream among the ports of a component: (path, flow of valid, stream)."""
-    leaves = {}
-    for path, member, value in block.signature.flatten(block):
-        leaves.setdefault(path[:-1], {})[path[-1]] = (member.flow, value)
-    for path, members in leaves.items():
-        if members.keys() == {"payload", "valid", "ready"}:
-            port = block
-            for step in path:
-                port = port[step] if isinstance(step, int) else getattr(port, step)
-            yield "__".join(map(str, path)), members["valid"][0], port
+    """Every stream among the ports of a component: (name, flow of valid, stream).
+
+    A stream is whatever has ``valid``, ``ready`` and a ``payload``, be it one port or several (the
+    channels of AXI); the stream given has the three as values, a payload of several ports in one.
+    """
+    leaves = {path: (member.flow, Value.cast(value))
+              for path, member, value in block.signature.flatten(block)}
+    for path, (flow, valid) in leaves.items():
+        *stem, last = path
+        ready = leaves.get((*stem, "ready"))
+        if last == "valid" and ready is not None:
+            payload = Cat(value for other, (_, value) in leaves.items()
+                          if other[:len(path)] == (*stem, "payload"))
+            yield "__".join(map(str, stem)), flow, SimpleNamespace(
+                payload=payload, valid=valid, ready=ready[1])
 
 
 def fires(port):

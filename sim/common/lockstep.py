@@ -2,19 +2,41 @@
 from cocotb.triggers import RisingEdge
 
 
+class _Payload:
+    """The ports of a stream's payload. A word is an int; a dict, field by field, if each field has
+    a port of its own."""
+    def __init__(self, dut, name):
+        self.dut, self.name = dut, f"{name}__payload"
+
+    def _fields(self, word):
+        if isinstance(word, dict):
+            return {getattr(self.dut, f"{self.name}__{field}"): value
+                    for field, value in word.items()}
+        port = getattr(self.dut, self.name, None)       # None: no bits, no port
+        return {} if port is None else {port: word}
+
+    def drive(self, word):
+        for port, value in self._fields(word).items():
+            port.value = value
+
+    def check(self, word, cycle):
+        for port, value in self._fields(word).items():
+            assert int(port.value) == value, \
+                f"cycle {cycle}: {port._name} is {int(port.value)}, not {value}"
+
+
 class _Source:
     """Offers random words, each until taken."""
     def __init__(self, dut, name, word):
-        self.payload, self.valid = (getattr(dut, f"{name}__{part}", None)
-                                    for part in ("payload", "valid"))
+        self.payload = _Payload(dut, name)
+        self.valid = getattr(dut, f"{name}__valid", None)
         self.word = word
         self.offered = None
 
     def drive(self, rng, p_stall):
         if self.offered is None and rng.random() >= p_stall:
             self.offered = self.word(rng)
-            if self.payload is not None:
-                self.payload.value = self.offered
+            self.payload.drive(self.offered)
         self.valid.value = self.offered is not None
 
 
@@ -26,9 +48,8 @@ def _check(dut, model, offered, ready, cycle):
     for name, word in words.items():
         assert int(getattr(dut, f"{name}__valid").value) == (word is not None), \
             f"cycle {cycle}: {name}__valid is not {int(word is not None)}"
-        payload = getattr(dut, f"{name}__payload", None)
-        assert word is None or payload is None or int(payload.value) == word, \
-            f"cycle {cycle}: {name} offers {int(payload.value)}, not {word}"
+        if word is not None:
+            _Payload(dut, name).check(word, cycle)
     for name, expected in signals.items():
         got, mask = int(getattr(dut, name).value), -1
         if isinstance(expected, tuple):
@@ -45,7 +66,7 @@ async def lockstep(dut, model, cycles, rng, words, *, controls=None, allow=None,
     ``stalls``; and for some time several inputs offer new words only together, in one cycle of
     four. So blocks fill, run empty, idle, run at full rate and are hit by all inputs at once. Reset
     comes with probability ``p_reset`` per cycle. ``words[name](rng)`` makes a word for input stream
-    ``name``.
+    ``name``: an int, or a dict of fields if each has a port of its own.
     ``controls[name](rng)`` gives the value of plain input ``name`` in each cycle; the model finds
     it in ``offered``. An output stream is not read while ``allow(name)`` is false. Signals that
     ``look`` leaves out are not checked; a pair (value, mask) checks the bits in the mask.

@@ -19,6 +19,7 @@ from amaranth.back import rtlil
 from amaranth.hdl import (
     Assert,
     Assume,
+    Cat,
     ClockSignal,
     Const,
     Elaboratable,
@@ -112,6 +113,11 @@ def survivors(mutants, bench, *, config=None, seed=1):
     return alive[1:-1]
 
 
+def _payload(stream, ports):
+    """The names of the ports that are a stream's payload."""
+    return [name for name in ports if re.fullmatch(f"{stream}__payload(__.*)?", name)]
+
+
 class _Miter(Elaboratable):
     """Two copies of the netlist on the same inputs, one unmutated. What a reader may rely on must
     be the same: every output, but a stream's payload only while valid."""
@@ -152,14 +158,16 @@ class _Miter(Elaboratable):
             if flow == In:
                 hold(m, self._stream(name), name, Assume)
             else:
-                matters[f"{name}__payload"] = self.original.get(f"{name}__valid", Const(1))
+                valid = self.original.get(f"{name}__valid", Const(1))
+                matters |= dict.fromkeys(_payload(name, self.original), valid)
         for name, signal in self.original.items():
             same = signal == self.mutant[name]
             m.d.comb += Assert(same | ~matters.get(name, Const(1)) | ~running, f"{name} differs")
         return m
 
     def _stream(self, name):
-        return SimpleNamespace(payload=self.inputs.get(f"{name}__payload", Const(0)),
+        payload = Cat(self.inputs[port] for port in _payload(name, self.inputs))
+        return SimpleNamespace(payload=payload,
                                valid=self.inputs.get(f"{name}__valid", Const(1)),
                                ready=self.original.get(f"{name}__ready", Const(1)))
 

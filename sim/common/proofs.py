@@ -7,7 +7,7 @@ from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Mux, Signal, Value
 
 from sim.common.formal import Scoreboard, fires
 
-__all__ = ["arbiter", "crossbar", "fifo", "fork", "join", "register"]
+__all__ = ["arbiter", "crossbar", "fifo", "fork", "join", "lite_regs", "register"]
 
 
 def ones(bits):
@@ -139,3 +139,42 @@ def crossbar(m, block):
             with m.If(fires(o) & taken[k]):
                 m.d.comb += Assert(o.payload == i.p.data, f"output {j}: not input {k}'s word")
         _take_turns(m, block.arbiters[j], f"output_{j}")
+
+
+def _change(m, value, name):
+    """The value one cycle ago, and whether that cycle was no reset."""
+    before, known = Signal.like(value, name=f"{name}_before"), Signal(name=f"{name}_known")
+    m.d.sync += [before.eq(value), known.eq(1)]
+    return before, known
+
+
+def lite_regs(m, block):
+    """One answer per access, one access at a time; a register changes only by a write to it."""
+    aw, w, b, ar, r = (getattr(block.bus, name) for name in ("aw", "w", "b", "ar", "r"))
+    pending, reading = Signal(), Signal()
+    with m.If(fires(aw)):
+        m.d.sync += pending.eq(1)
+    with m.Elif(fires(b)):
+        m.d.sync += pending.eq(0)
+    with m.If(fires(ar)):
+        m.d.sync += reading.eq(1)
+    with m.Elif(fires(r)):
+        m.d.sync += reading.eq(0)
+    m.d.comb += [
+        Assert(b.valid == pending, "an answer without its write, or none"),
+        Assert(r.valid == reading, "data without their read, or none"),
+        Assert(fires(aw) == fires(w), "an address without its data"),
+        Assert(fires(aw) == (aw.valid & w.valid & ~pending), "a write waits for nothing"),
+        Assert(fires(ar) == (ar.valid & ~reading), "a read waits for nothing"),
+    ]
+    for register in block.register_map:
+        if register.access in ("rw", "pulse"):
+            value = getattr(block, register.member)
+            before, known = _change(m, value, register.member)
+            written = Signal(name=f"{register.member}_written")
+            free = ~block.lock if register.lockable else Const(1)
+            m.d.sync += written.eq(fires(aw) & (aw.payload.addr == register.offset) & free)
+            rest = before if register.access == "rw" else 0
+            with m.If(known & ~written):
+                m.d.comb += Assert(value == rest, f"{register.name} changed without a write")
+            m.d.comb += Cover(written & (value != before), f"{register.name} is written")

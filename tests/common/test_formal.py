@@ -12,6 +12,7 @@ from hw.common.stream.join import Join
 from hw.common.stream.register import Register
 from sim.common import proofs
 from sim.common.formal import ProofFailed, prove
+from tests.common.lite_map import lite_regs
 
 BLOCKS = {
     **{f"fifo_{depth}": (FIFO, (3, depth), proofs.fifo) for depth in (1, 2, 3, 4, 5, 8)},
@@ -23,6 +24,10 @@ BLOCKS = {
     "crossbar_3x2": (Crossbar, (3, 3, 2), proofs.crossbar),
     "crossbar_4x4": (Crossbar, (3, 4, 4), proofs.crossbar),
 }
+
+
+def test_register_file_is_proven():
+    prove(lite_regs(), "lite_regs", properties=proofs.lite_regs)
 
 
 @pytest.mark.parametrize("name", BLOCKS)

@@ -12,6 +12,7 @@ from hw.common.stream.join import Join
 from hw.common.stream.register import Register
 from sim.common.arithmetic import Arithmetic
 from sim.common.mutation import MutantSurvived, mutate
+from tests.common.lite_map import CONFIG, lite_regs
 
 MEMORY = {"width": 5, "banks": 4, "depth": 5, "registered": True}
 NUMERIC = {"acc_bits": 6, "multiplier_bits": 3, "out_bits": 4, "max_shift": 3}
@@ -27,6 +28,7 @@ BLOCKS = {    # name: bench, its configuration, how to make the block
     "banked": ("memory", {**MEMORY, "double": False}, lambda: Banked(5, 4, 5)),
     "double_buffer": ("memory", {**MEMORY, "double": True}, lambda: DoubleBuffer(5, 4, 5)),
     "counters": ("counters", COUNTERS, lambda: CauseCounters(**COUNTERS)),
+    "lite_regs": ("lite_regs", CONFIG, lite_regs),
     "numeric": ("numeric", NUMERIC, lambda: Arithmetic(**NUMERIC)),
 }
 
