@@ -20,7 +20,7 @@ from golden.scnn.layer import CAUSES, Memory, PassReport, descriptor_beats, run_
 from golden.scnn.program import Program
 from hw.scnn.config import SCNNConfig
 
-CLOSING = 2             # cycles after the last pass of a segment, until irq
+CLOSING = 3             # a run's first cycle, and two after the last pass until irq
 NO_SEGMENT = -1
 WORTH_FORKING = 2000    # lines of weights below which one process is faster
 
