@@ -20,6 +20,7 @@ from sim.common import program as host
 from sim.common.runner import Build
 
 PATIENCE = 1 << 22      # cycles of a segment, unless told otherwise
+BENCH = Memory()
 FAST = 16               # PEs from which on the C++ compiler's optimiser pays for itself
 
 
@@ -74,7 +75,7 @@ def build_top(config: SCNNConfig, simulator: str, **options: Any) -> Build:
     return host.build_program(emit(Top(config), "scnn"), simulator=simulator, **options)
 
 
-def job(segment: Segment, memory: Memory = Memory(), **options: Any) -> host.Job:
+def job(segment: Segment, memory: Memory = BENCH, **options: Any) -> host.Job:
     """A segment as a job of the program runner."""
     base, size = segment.window
     if base:
@@ -86,7 +87,7 @@ def job(segment: Segment, memory: Memory = Memory(), **options: Any) -> host.Job
                     **{"max_cycles": PATIENCE, **options})
 
 
-def run_programs(build: Build, programs: Sequence[Program], *, memory: Memory = Memory(),
+def run_programs(build: Build, programs: Sequence[Program], *, memory: Memory = BENCH,
                  seed: int = 1, check: bool = True, waves: Any = None, **options: Any) -> list[Run]:
     """Runs programs one after the other in one simulator process.
 
