@@ -35,7 +35,7 @@ def error_layout():
     return data.StructLayout({"valid": 1, "code": 8})
 
 
-def check_burst(data_bits, max_burst, outstanding):
+def check_burst(data_bits, max_burst, outstanding, buffer):
     """Raise ValueError unless a DMA can issue such bursts."""
     check_data_bits(data_bits)
     limit = min(256, PAGE * 8 // data_bits)
@@ -43,6 +43,8 @@ def check_burst(data_bits, max_burst, outstanding):
         raise ValueError(f"max_burst must be 1 to {limit} at {data_bits} bits, not {max_burst}")
     if outstanding < 1:
         raise ValueError(f"outstanding must be at least 1, not {outstanding}")
+    if buffer < max_burst:
+        raise ValueError(f"buffer must be at least max_burst ({max_burst}), not {buffer}")
 
 
 class CommandCheck(wiring.Component):
@@ -102,9 +104,7 @@ class CommandCheck(wiring.Component):
 class _Master(wiring.Component):
     """What `Reader` and `Writer` share: parameters, the checked command, the first error."""
     def __init__(self, members, addr_bits, data_bits, beats_bits, max_burst, outstanding, buffer):
-        check_burst(data_bits, max_burst, outstanding)
-        if buffer < max_burst:
-            raise ValueError(f"buffer must be at least max_burst ({max_burst}), not {buffer}")
+        check_burst(data_bits, max_burst, outstanding, buffer)
         self.addr_bits, self.data_bits, self.beats_bits = addr_bits, data_bits, beats_bits
         self.max_burst, self.outstanding, self.buffer = max_burst, outstanding, buffer
         self.beat_bytes = data_bits // 8
