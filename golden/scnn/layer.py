@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from golden import axi
 from golden.jit import njit
-from golden.scnn import compute, drain, reader, store
+from golden.scnn import compute, drain, store
 from golden.scnn.compute import NEVER, Inputs, Lines
 from golden.scnn.emit import Emitted, encode
 from golden.scnn.program import LayerPass, LineTable
@@ -71,7 +72,7 @@ def _load(state, rows, inputs, size, source, beats, begin, free, banks):
     """The load section: (cycle in which it is reported loaded, decoder free)."""
     compute.begin_load(state, begin)
     for line in range(rows.target.shape[0]):
-        offered = reader.next_line(source, beats, free)
+        offered = axi.next_line(source, beats, free)
         free = compute.take_line(state, rows, inputs, size, line, offered, banks)
     return compute.end_section(state), free
 
@@ -82,7 +83,7 @@ def _groups(state, weights, inputs, size, source, beats, run, free, drains, out,
     group, idle = 0, 0
     compute.begin_group(state, run)
     for line in range(weights.target.shape[0]):
-        offered = reader.next_line(source, beats, free)
+        offered = axi.next_line(source, beats, free)
         free = compute.take_line(state, weights, inputs, size, line, offered, banks)
         if not weights.end_group[line]:
             continue
@@ -146,18 +147,18 @@ def descriptor_beats(config: SCNNConfig) -> int:
     return -(-bits // config.memory_bits)
 
 
-def _fetch(source: reader.Reader, address: int, config: SCNNConfig) -> int:
+def _fetch(source: axi.Reader, address: int, config: SCNNConfig) -> int:
     """Fetch of the descriptor, begun in cycle 0: cycle in which the sequencer sees it."""
     beats = descriptor_beats(config)
-    reader.command(source, 0, address * 8 // config.memory_bits, beats)
-    return reader.next_line(source, beats, 0) - 1 + 3
+    axi.command(source, 0, address * 8 // config.memory_bits, beats)
+    return axi.next_line(source, beats, 0) - 1 + 3
 
 
-def _ask(source: reader.Reader, cycle: int, descriptor: Mapping[str, Any],
+def _ask(source: axi.Reader, cycle: int, descriptor: Mapping[str, Any],
          config: SCNNConfig) -> None:
     """The sequencer commands the load section's lines, then the weights'."""
     for section in (("load", "weight") if descriptor["load"] else ("weight",)):
-        reader.command(source, cycle, descriptor[f"{section}_addr"] * 8 // config.memory_bits,
+        axi.command(source, cycle, descriptor[f"{section}_addr"] * 8 // config.memory_bits,
                        descriptor[f"{section}_lines"] * config.line_beats)
 
 
@@ -169,9 +170,9 @@ def run_pass(given: LayerPass, address: int, config: SCNNConfig, memory: Memory,
     buckets, read and write (None: full).
     """
     descriptor = fields(given)
-    source = reader.reader(config.memory_bits // 8, **memory.as_dict())
+    source = axi.reader(config.memory_bits // 8, **memory.as_dict())
     full = sum(memory.bandwidth) - 1
-    source.state[reader.RATE], write_rate = rate or (full, full)
+    source.state[axi.RATE], write_rate = rate or (full, full)
     begin = _fetch(source, address, config)
     _ask(source, begin + 2, descriptor, config)
     state, size = compute.start(config), compute.sizes(config)
@@ -202,13 +203,13 @@ def run_pass(given: LayerPass, address: int, config: SCNNConfig, memory: Memory,
     else:
         write_rate = _refill(write_rate, end + 2, memory)
     cycles = end + 2
-    read_rate = _refill(source.state[reader.RATE], cycles - source.state[reader.NOW], memory)
+    read_rate = _refill(source.state[axi.RATE], cycles - source.state[axi.NOW], memory)
     return PassReport(
         cycles=cycles, first_run=ready + 1, load_cycles=load_cycles, store_cycles=end - idle - 1,
         groups=groups, remainder=barrier(groups, given), behind=_behind(groups),
         causes=_causes(groups, config.pes, cycles, idle, begin if descriptor["load"] else None),
         vectors=int(groups.multiply.sum()), products=int(groups.products.sum()),
-        read_beats=int(source.state[reader.MOVED]), write_beats=write_beats,
+        read_beats=int(source.state[axi.MOVED]), write_beats=write_beats,
         rate=(read_rate, write_rate))
 
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from golden.axi import PAGE
 from golden.jit import njit
 from golden.scnn.emit import Encoded
-from golden.scnn.reader import PAGE
 from hw.scnn.config import SCNNConfig
 
 RING = 64           # bursts that are anywhere at most
@@ -33,7 +33,7 @@ class WriteMemory(NamedTuple):
 def write_memory(beat_bytes: int, *, latency: int = 64, outstanding: int = 8,
                  bandwidth: tuple[int, int] = (1, 1), max_burst: int = 16,
                  bursts: int = 8) -> WriteMemory:
-    """An idle write side at cycle 0; see `golden.scnn.reader.reader`."""
+    """An idle write side at cycle 0; see `golden.axi.reader`."""
     beats, cycles = bandwidth
     settings = [latency, outstanding, beats, cycles, max_burst, bursts, 2 * max_burst,
                 PAGE // beat_bytes]
