@@ -103,7 +103,7 @@ def _tile_rows(height: tuple[int, int], width: tuple[int, int], pitch: int,
     return -(-(worst + lead) // config.mults_i)
 
 
-@numba.njit
+@numba.njit(cache=True)
 def _place(pe, channel, bus):                            # pragma: no cover (compiled)
     """Line and slot of each row: as many as fit, one PE, no channel advance beyond 15."""
     line = np.zeros(len(pe), np.int64)

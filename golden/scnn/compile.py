@@ -130,7 +130,9 @@ class _Builder:
         config = self.config
         weights, weight_addr = self._weights(plan)
         inputs = activations.encode(plan.input(image), plan.rows, plan.cols, plan.split, config)
-        where = {"weight_addr": weight_addr, "weight_lines": weights.lines}
+        where = dict.fromkeys(("load", "load_addr", "load_lines", "store", "store_addr",
+                               "store_lines"), 0)
+        where |= {"weight_addr": weight_addr, "weight_lines": weights.lines}
         load = None
         if plan.load:
             load = activations.row_lines(inputs, config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -89,10 +89,17 @@ class Span:
     def input_bounds(self, o: Sequence[int]) -> tuple[int, ...]:
         """Input cells dealt in proportion to the output boundaries o."""
         positions = self.end - self.begin
-        cells = [(self.begin + at * positions // self.outputs) * self.stride - self.pad
-                 for at in o]
-        inner = [min(max(cell, 0), self.inputs) for cell in cells[1:-1]]
-        return (0, *inner, self.inputs)
+        return self._cells(at * positions // self.outputs for at in o)
+
+    def even_bounds(self, pes: int) -> tuple[int, ...]:
+        """Input cells dealt evenly."""
+        positions = self.end - self.begin
+        return self._cells(j * positions // pes for j in range(pes + 1))
+
+    def _cells(self, positions: Iterable[int]) -> tuple[int, ...]:
+        """Input cells that begin at these positions after the first; first and last are fixed."""
+        cells = [(self.begin + at) * self.stride - self.pad for at in positions]
+        return (0, *(min(max(cell, 0), self.inputs) for cell in cells[1:-1]), self.inputs)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from hw.scnn.descriptor import COMMON_FIELDS, TILE_FIELDS
 HEADERS = 40        # bits before the slots' headers of 8 bits
 
 
-@numba.njit
+@numba.njit(cache=True)
 def _put(out, at, bits, value):                          # pragma: no cover (compiled)
     """value[n, i] into `bits` bits of out[n], from bit at[i] on (bits that are zero so far)."""
     for n in range(value.shape[0]):
@@ -31,7 +31,7 @@ def _put(out, at, bits, value):                          # pragma: no cover (com
                 byte, shift = byte + 1, 0
 
 
-@numba.njit
+@numba.njit(cache=True)
 def _get(data, at, bits, signed, value):                 # pragma: no cover (compiled)
     """The reverse of `_put`."""
     for n in range(value.shape[0]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from golden.scnn.stage import Stage
 from hw.scnn.config import SCNNConfig
 
 MOST_TILES = 4096
+KEPT = 16           # encoded inputs kept at hand
 
 
 class Never(str):
@@ -81,6 +83,7 @@ class Planner:
 
     def __init__(self, config: SCNNConfig, actual: bool) -> None:
         self.config, self.actual = config, actual
+        self._encoded: dict[tuple[Any, ...], Encoded] = {}
 
     def segments(self, stages: Sequence[Stage], chain: bool) -> list[list[Plan]]:
         """Per segment its plans in order, for one image."""
@@ -114,15 +117,30 @@ class Planner:
     # One pass
 
     def _loaded(self, stage: Stage, rows: Span | None = None, cols: Span | None = None,
-                corner: tuple[int, int] = (0, 0), place: tuple[int, int] = (0, 0),
-                kc: int | None = None) -> Plan | str:
+                corner: tuple[int, int] = (0, 0),
+                place: tuple[int, int] = (0, 0)) -> Plan | str:
         """The plan that loads (a tile of) the stage's input and computes all of K; or why not."""
         config = self.config
         rows, cols = rows or stage.rows, cols or stage.cols
         split = stage.one_output or stage.channels > config.max_channels
-        cut = whole if split else tiled
-        return self._plan(stage, cut(rows, config.pe_rows), cut(cols, config.pe_cols), split,
-                          corner=corner, place=place, load=True)
+        if split:
+            return self._plan(stage, whole(rows, config.pe_rows), whole(cols, config.pe_cols),
+                              True, corner=corner, place=place, load=True)
+        near = tiled(rows, config.pe_rows), tiled(cols, config.pe_cols)
+        even = (tiled(rows, config.pe_rows, rows.even_bounds(config.pe_rows)),
+                tiled(cols, config.pe_cols, cols.even_bounds(config.pe_cols)))
+        plan: Plan | str = ""
+        for axes in sorted({near: 0, even: 1}, key=self._burden):
+            plan = self._plan(stage, *axes, False, corner=corner, place=place, load=True)
+            if not isinstance(plan, str):
+                break
+        return plan
+
+    def _burden(self, axes: tuple[Axis, Axis]) -> float:
+        """How bad a choice of tiles is: the largest input tile, and a smaller kc for its window."""
+        rows, cols = axes
+        kc = min(self.config.kc or 8, self.config.acc_depth // (rows.window * cols.window))
+        return max(rows.width) * max(cols.width) * (1 + 2 / kc) if kc else float("inf")
 
     def _plan(self, stage: Stage, rows: Axis, cols: Axis, split: bool, *, load: bool,
               corner: tuple[int, int] = (0, 0), place: tuple[int, int] = (0, 0)) -> Plan | str:
@@ -167,14 +185,21 @@ class Planner:
         return max(int(self._encode(plan, i).rows().max()) for i in range(len(plan.stage.inputs)))
 
     def _encode(self, plan: Plan, image: int) -> Encoded:
-        return activations.encode(plan.input(image), plan.rows, plan.cols, plan.split, self.config)
+        key = plan.stage.index, plan.rows, plan.cols, plan.corner, image
+        if key not in self._encoded:
+            if len(self._encoded) >= KEPT:
+                self._encoded.pop(next(iter(self._encoded)))
+            self._encoded[key] = activations.encode(plan.input(image), plan.rows, plan.cols,
+                                                    plan.split, self.config)
+        return self._encoded[key]
 
     def _kc(self, plan: Plan, outputs: int | None = None) -> int | str:
         """Output channels of a group for chunks of `outputs` channels; or why none will do."""
         config = self.config
         most = min(config.max_kc, outputs or plan.last - plan.first,
                    config.acc_depth // (plan.rows.window * plan.cols.window))
-        kc = min(config.kc or most, most)
+        # The paper's kc is for tiles. Dealt channels are bound by the bus: fullest slots are best.
+        kc = most if plan.split else min(config.kc or most, most)
         while kc:
             largest = plan.stage.blocks(plan.first, plan.last, kc, config).largest
             if largest <= config.fifo_entries:
@@ -183,14 +208,14 @@ class Planner:
         if not kc:
             return Never(f"the weights of one pair of channels must fit into fifo_entries "
                          f"({config.fifo_entries}), not {largest}")
-        return kc if config.kc else self._fastest(plan, kc)
+        return kc if config.kc or plan.split else self._fastest(plan, kc)
 
     def _fastest(self, plan: Plan, most: int) -> int:
         """The kc up to `most` with the least vectors: slots times rows, and a cost per group."""
         config = self.config
         if most == 1:
             return 1
-        rows = self._rows_by_channel(plan)
+        rows = self._encode(plan, 0).count.max(axis=0)
         emit = max(plan.rows.size) * max(plan.cols.size)
         best = (float("inf"), 1)
         for kc in sorted({most, *(n for n in (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64) if n < most)}):
@@ -203,12 +228,6 @@ class Planner:
             cost = float(np.maximum(work + 12, drain).sum() + stop)
             best = min(best, (cost, kc))
         return best[1]
-
-    def _rows_by_channel(self, plan: Plan) -> np.ndarray:
-        """Rows that the slowest PE (on average over channels) passes per channel."""
-        if plan.split:
-            return np.ones(plan.stage.channels)
-        return self._encode(plan, 0).count.max(axis=0)
 
     # Chains
 
@@ -244,22 +263,56 @@ class Planner:
     # DRAM tiles and chunks of output channels
 
     def alone(self, stage: Stage) -> list[Plan]:
-        """The passes of a stage that loads its input and stores its output."""
-        why = ""
+        """The passes of a stage that loads its input and stores its output.
+
+        The fewest tiles that do. If their outputs come in several chunks, each of which loads the
+        inputs again, more tiles are tried, no more of them than there were passes.
+        """
+        why, best, least, most = "", [], float("inf"), 0
         for counts in _tile_counts(stage):
-            plans: list[Plan] = []
-            for rows, cols, corner, place in _tiles(stage, *counts):
-                plan = self._loaded(stage, rows, cols, corner, place)
-                chunks = plan if isinstance(plan, str) else self._chunks(plan)
-                if isinstance(chunks, str):
-                    why = chunks
-                    break
-                plans += chunks
-            else:
-                return plans
-            if isinstance(why, Never):
+            if best and counts[0] * counts[1] > most:
                 break
-        raise ValueError(f"{stage.layer.name}: {why}")
+            plans = self._tiled(stage, counts)
+            if isinstance(plans, str):
+                why = plans
+                if isinstance(why, Never):
+                    break
+                continue
+            if not best:
+                most = len(plans) if len(plans) > counts[0] * counts[1] else 0
+            cost = self._cost(plans) if most else 0.0
+            if cost < least:
+                best, least = plans, cost
+        if not best:
+            raise ValueError(f"{stage.layer.name}: {why}")
+        return best
+
+    def _tiled(self, stage: Stage, counts: tuple[int, int]) -> list[Plan] | str:
+        """The passes of so many tiles down and across; or why not."""
+        plans: list[Plan] = []
+        for rows, cols, corner, place in _tiles(stage, *counts):
+            plan = self._loaded(stage, rows, cols, corner, place)
+            chunks = plan if isinstance(plan, str) else self._chunks(plan)
+            if isinstance(chunks, str):
+                return chunks
+            plans += chunks
+        return plans
+
+    def _cost(self, plans: Sequence[Plan]) -> float:
+        """Cycles, roughly: loads, and per group the slowest PE's vectors or the drain."""
+        total = 0.0
+        for plan in plans:
+            encoded = self._encode(plan, 0)
+            rows = encoded.count.max(axis=0)
+            blocks = plan.stage.blocks(plan.first, plan.last, plan.kc, self.config)
+            group, channel = np.divmod(blocks.ids, blocks.channels)
+            work = blocks.slots * (1 if plan.split else rows[channel])
+            groups = np.bincount(group, work, minlength=blocks.groups)
+            drain = (plan.rows.window * plan.cols.window
+                     + max(plan.rows.size) * max(plan.cols.size)) * plan.kc
+            total += (len(encoded.value) / self.config.weight_bus
+                      + float(np.maximum(groups, drain).sum()))
+        return total
 
     def _chunks(self, plan: Plan) -> list[Plan] | str:
         """The plan cut into chunks of output channels that fit into the output RAMs."""

@@ -81,7 +81,7 @@ def stage(index: int, layer: Layer, tensors: Tensors, inputs: list[np.ndarray],
         inputs, outputs = ([np.ascontiguousarray(a.reshape(layer.batch, -1).T).reshape(-1, h, w)
                             for a in group] for group in (inputs, outputs))
         layer = replace(layer, batch=1, h=h, w=w)
-    elif producer is not None and layer.is_fc and inputs[0].size == producer.outputs[0].size:
+    elif producer is not None and layer.is_fc and layer.groups == 1:
         c, h, w = producer.outputs[0].shape
         inputs = [a.reshape(c, h, w) for a in inputs]
         weights = weights.reshape(layer.k, c, h, w)

@@ -65,7 +65,7 @@ class Blocks:
         return int(self.slots.max(initial=0))
 
 
-@numba.njit
+@numba.njit(cache=True)
 def _broadcast(group, channel, slots, groups, biases, bus, limit):   # pragma: no cover (compiled)
     """First line and slot of each block; first line of each group; lines in all."""
     line = np.zeros(len(group), np.int64)
@@ -93,7 +93,7 @@ def _broadcast(group, channel, slots, groups, biases, bus, limit):   # pragma: n
     return line, slot, begin
 
 
-@numba.njit
+@numba.njit(cache=True)
 def _unicast(group, pe, channel, slots, groups, biases, bus, pes):   # pragma: no cover (compiled)
     """As `_broadcast`, for blocks sorted by (group, PE, channel): the PEs take turns.
 
