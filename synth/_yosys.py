@@ -26,14 +26,16 @@ FINE = ("opt -nodffe -nosdff", "techmap", "opt -nodffe -nosdff", "setattr -unset
 # Measured on SCNN's PPU and multipliers: two dc2 give 2 % and 0.4 % less area than Yosys's own ABC
 # script (fraig, scorr, dc2), the PPU in 2 s instead of 31. ABC sees logic alone, cut at flip-flops,
 # memories and black boxes: its depth and delay are those of the paths between them.
+# -liberty_args (here the default) keeps Yosys from its cache of libraries in /tmp, which goes by
+# file name and time.
 SHRINK = "+strash;dc2;strash;dc2;strash;"
 # Enables and resets of flip-flops become gates, so that every flip-flop is a plain one.
 GENERIC = ("dfflegalize -cell $_DFF_P_ x", "opt -nodffe -nosdff",
            "tee -q -o path.log abc -g NAND,NOR,XOR,XNOR,MUX,AOI3,OAI3 "
            f"-script {SHRINK}map;print_stats", "opt_clean")
 LIBERTY = ("dfflibmap -liberty {0}", "opt -nodffe -nosdff", "tee -q -o path.log abc -liberty {0} "
-           "-script " + SHRINK + "dch;map,-B,0.9;topo;buffer,-c;upsize;dnsize;stime,-p",
-           "opt_clean")
+           '-liberty_args "-G 250" -script ' + SHRINK +
+           "dch;map,-B,0.9;topo;buffer,-c;upsize;dnsize;stime,-p", "opt_clean")
 
 
 def _parameter(cell, name):

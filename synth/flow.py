@@ -10,6 +10,7 @@ include them. Results are the same bytes whatever the number of jobs.
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -164,9 +165,15 @@ def _yosys(name, text, onto, sram_bits, scratch):
         command.append("cells.lib")
     run = subprocess.run(command, cwd=scratch, capture_output=True, text=True)
     if run.returncode:
-        lines = [line for line in (run.stdout + run.stderr).splitlines() if "ERROR" in line]
-        lines = lines or run.stderr.splitlines() or ["no reason given"]
-        raise SynthError(f"block {name}: Yosys cannot synthesise it: {lines[-1].strip()}")
+        raise SynthError(f"block {name}: Yosys cannot synthesise it: {_reason(run, scratch)}")
+
+
+def _reason(run, scratch):
+    """One line that says why a run of Yosys failed."""
+    path = scratch / "path.log"
+    said = (path.read_text() if path.exists() else "") + run.stdout + run.stderr
+    lines = [line for line in said.splitlines() if re.search(r"ERROR|ABC: Error", line)]
+    return lines[0].strip() if lines else f"it ended with status {run.returncode}"
 
 
 def _cost(found, onto):
