@@ -9,7 +9,7 @@ from hw.common.axi.errors import ErrorCode
 from hw.common.axi.shell import Shell, shell_registers
 from hw.emit import emit
 from sim.common.program import Job, build_program, run_programs, start_writes
-from sim.common.runner import SIMULATORS
+from sim.common.runner import SIMULATORS, simulate
 from tests.common.copy_engine import COUNTERS, DESCRIPTOR, DETAIL, CopyEngine
 
 BITS, BEAT, SIZE, LIST = 128, 16, 1 << 15, 0x100
@@ -166,6 +166,16 @@ def test_stop_and_reset_anywhere(simulator):
         elif result.finished:
             stopped += result.registers["ERROR"] == ErrorCode.STOPPED
     assert stopped > 10
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize("data_bits", [64, 256])
+def test_against_cocotbext(simulator, data_bits):
+    top = Shell(CopyEngine(data_bits), DESCRIPTOR, counters=COUNTERS, identification=1, version=1,
+                addr_bits=32, data_bits=data_bits)
+    registers = {r.name: r.offset for r in top.register_map}
+    simulate(top, "sim.common.bench_shell", simulator=simulator,
+             config={"registers": registers, "data_bits": data_bits})
 
 
 def test_register_map():
