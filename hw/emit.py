@@ -6,6 +6,7 @@ the same bytes whatever ran before) -> Verilog-2001 of assignments and clocked b
 
 import dataclasses
 import enum
+import gc
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -93,10 +95,23 @@ def emit(component, name, config=None):
         raise EmitError(f"the module name must be a Verilog identifier, not {name!r}")
     library = _Library(name)
     block = component._make() if isinstance(component, Shared) else component
-    library.texts.append(library.convert(block, name))
+    with _no_garbage_collection():
+        library.texts.append(library.convert(block, name))
     verilog, facts = _yosys("".join(library.texts), name)
     from hw.manifest import manifest
     return Emitted(name, verilog, manifest(block, name, config, facts, library.parameters))
+
+
+@contextmanager
+def _no_garbage_collection():
+    """Amaranth makes millions of small objects that stay: collecting finds nothing, for long."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class _Library:

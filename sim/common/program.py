@@ -214,7 +214,7 @@ def _bench(emitted, memory_bytes):
     declared = ",\n  ".join(f"{p['dir']}put {_range(p['width'])}{p['name']}" for p in ports)
     text = f"\nmodule {name}(\n  {declared});\n" + "\n".join(body) + "\nendmodule\n"
     manifest = {**emitted.manifest, "ports": ports, "design": name,
-                "bench": {"data_bits": data_bits, "depth": depth}}
+                "running": "(limit != 0)", "bench": {"data_bits": data_bits, "depth": depth}}
     return Emitted(name, emitted.verilog + text, manifest)
 
 

@@ -25,6 +25,7 @@ import cocotb_tools.config
 from cocotb_tools import runner as cocotb_runner
 
 from hw.emit import Emitted, cache_folder, emit
+from sim.common.waves import find_scope, instrument, write_views
 
 SIMULATORS = ("icarus", "verilator")
 VERSION = 1    # of this file's builds: raise it when the same inputs must be built anew
@@ -125,14 +126,23 @@ def build(emitted, *, simulator, sources=(), top=None, hier=(), opt=0, flags=(),
     public : bool
         Verilator: the bench sees every signal, not just the top's ports. Slow.
     waves : Waves or None
-        Build so that it can record waveforms.
+        Build so that it records this waveform.
     """
     if simulator not in SIMULATORS:
         raise ValueError(f"simulator must be one of {', '.join(SIMULATORS)}, not {simulator!r}")
     _require(simulator)
+    traced = ""
+    if waves is not None:
+        if simulator == "verilator" and waves.format != "vcd":
+            raise ValueError("verilator writes .vcd waveforms only (icarus .fst, too), "
+                             f"not {waves.path}")
+        traced = ".".join([emitted.name, *find_scope(emitted.verilog, emitted.name, waves.scope)])
+        running = emitted.manifest.get("running", "!rst")
+        verilog = instrument(emitted.verilog, emitted.name, waves, running)
+        emitted = dataclasses.replace(emitted, verilog=verilog)
     job = _Job(emitted, simulator, tuple(map(Path, sources)), top or emitted.name,
                _hier_modules(emitted, hier) if simulator == "verilator" else (),
-               opt, tuple(flags), public, waves is not None)
+               opt, tuple(flags), public, traced)
     folder = cache_folder() / "sim" / f"{job.top}-{simulator}-{job.digest()}"
     done = Build(simulator, job.top, folder)
     if folder.exists():
@@ -168,10 +178,14 @@ def run(build, bench, *, config=None, seed=1, testcase=None, plusargs=(), env=No
              **(env or {})}
     runner = _Icarus() if build.simulator == "icarus" else _Verilator()
     runner.seconds = seconds
+    plusargs = list(plusargs)
+    if waves is not None:
+        runner.format = waves.format
+        plusargs.append(f"+waves={Path(waves.path).absolute()}")
     status = ""
     try:
         runner.test(bench, build.top, hdl_toplevel_lang="verilog", seed=seed, testcase=testcase,
-                    plusargs=list(plusargs), extra_env=extra, build_dir=build.folder,
+                    plusargs=plusargs, extra_env=extra, build_dir=build.folder,
                     test_dir=scratch, results_xml=str(results), log_file=log)
     except (SystemExit, RuntimeError, subprocess.CalledProcessError) as e:
         status = str(e)
@@ -179,6 +193,8 @@ def run(build, bench, *, config=None, seed=1, testcase=None, plusargs=(), env=No
     if message:
         raise BenchFailed(f"{bench} on {build.top} ({build.simulator}, seed {seed}): {message}"
                           f"\nlog: {log}")
+    if waves is not None:
+        write_views((build.folder / f"{build.top}.v").read_text(), build.top, waves)
     if after is not None:
         after(scratch)
     shutil.rmtree(scratch)
@@ -218,14 +234,14 @@ class _Job:
     opt: int
     flags: tuple
     public: bool
-    waves: bool
+    traced: str    # the scope of the waveform, or ""
 
     def digest(self):
         manifest = {k: self.emitted.manifest.get(k) for k in ("ports", "registers", "bench")}
         key = [VERSION, _tool_version(self.simulator), self.top, self.emitted.verilog, manifest,
                [path.read_text() for path in self.sources], self.flags]
         if self.simulator == "verilator":
-            key += [self.hier, self.opt, self.public, self.waves]
+            key += [self.hier, self.opt, self.public, self.traced]
         return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:20]
 
     def build(self, folder):
@@ -258,6 +274,8 @@ class _Job:
         ports = [port["name"] for port in self.emitted.manifest["ports"]]
         lines = ["`verilator_config"]
         lines += [f'public_flat_rw -module "{self.top}" -var "{port}"' for port in ports]
+        if self.traced:
+            lines += [f'tracing_off -scope "{self.top}"', f'tracing_on -scope "{self.traced}"']
         lines += [f'hier_block -module "{module}"' for module in self.hier]
         return "\n".join([*lines, ""])
 
@@ -281,9 +299,15 @@ class _Limited:
 class _Icarus(_Limited, cocotb_runner.Icarus):
     job = None
 
+    format = "none"    # of the waveform
+
     def _set_env_common(self):
         super()._set_env_common()
         self.env.update(_environment("icarus"))
+
+    def _test_command(self):
+        return [[f"-{self.format}" if a == "-none" else a for a in command]
+                for command in super()._test_command()]
 
 
 class _Verilator(_Limited, cocotb_runner.Verilator):
@@ -305,6 +329,9 @@ class _Verilator(_Limited, cocotb_runner.Verilator):
             verilate.remove("--public-flat-rw")
         verilate[1:1] = ["-Wno-lint", "-Wno-style", "-Wno-fatal", "--no-timing", "-O3",
                          "--x-assign", "fast", "--x-initial", "fast", "-CFLAGS", "-std=gnu++17"]
+        if job.traced:
+            verilate[1:1] = ["--trace-vcd", "--no-trace-top"]
+            make = ["VM_TRACE=1" if a.startswith("VM_TRACE") else a for a in make]
         if job.hier:
             verilate[1:1] = ["--hierarchical", "-j", cpus]
         make[make.index("-j") + 1] = cpus
