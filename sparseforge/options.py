@@ -66,7 +66,8 @@ class LayerOptions:
         _ANY, "--shift", "right shift of the sums [the smallest that saturates nothing]")] = None
     product_shift: Annotated[int | None, _option(
         _ANY, "--product-shift", "right shift of each product, before it is summed [0]")] = None
-    out_bits: Annotated[int | None, _option(_ANY, "--out-bits", "width of outputs [16]")] = None
+    out_bits: Annotated[int | None, _option(
+        _ANY, "--out-bits", "width of outputs [the design's data]")] = None
     pool: Annotated[str | None, _option(
         _ANY, "--pool", "max|avg,K,S[,P]: pooling of the outputs")] = None
     batch: Annotated[int | None, _option(_ANY, "--batch", "images [1]")] = None

@@ -63,12 +63,17 @@ class Cycles:
     read_beats: int
     write_beats: int
     layers: Sequence[LayerCycles] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Measured:
     """A program's run on the RTL: its cycles, its outputs (one array per layer, None where they
-    stay on chip), and the seconds that it took in the simulator."""
+    stay on chip), and the seconds that it took in the simulator.
+
+    The hardware counts whole programs: `cycles.layers` is empty, and `cycles.cycles_layer` is taken
+    from the model, once that is seen to agree.
+    """
 
     cycles: Cycles
     outputs: Sequence[np.ndarray | None]

@@ -15,7 +15,7 @@ import numpy as np
 from sparseforge import progress
 from sparseforge.config import as_dict
 from sparseforge.errors import RunFailed, user_input
-from sparseforge.registry import Design, Measured, Memory, Waves
+from sparseforge.registry import Cycles, Design, Measured, Memory, Waves
 from sparseforge.report.result import Figures, figures
 from sparseforge.workload import Step, Workload
 
@@ -47,13 +47,11 @@ class Answer:
 
 def model(setting: Setting, work: Workload, output: Path | None = None) -> Answer:
     """The performance model's figures; `output` takes golden's outputs of a single layer."""
-    totals, parts = [], []
+    totals: list[Figures] = []
+    parts: list[Figures] = []
     for job, program in _programs(setting, work, "model"):
         predicted = setting.design.cycles(program, setting.config, setting.memory)
-        total, each = figures(setting.design, setting.config, job, predicted, setting.memory)
-        total.about |= setting.design.about(program)
-        totals.append(total)
-        parts += each
+        _note(setting, job, program, predicted, totals, parts)
         if output:
             write_array(output, job[-1].outputs)
     return _answer(setting, work, totals, parts, {})
@@ -61,28 +59,52 @@ def model(setting: Setting, work: Workload, output: Path | None = None) -> Answe
 
 def simulate(setting: Setting, work: Workload, simulator: str, *, seed: int = 1,
              waves: Waves | None = None, output: Path | None = None) -> Answer:
-    """The RTL's figures; its outputs are compared with golden's, its cycles with the model's.
+    """The RTL's figures; its outputs are compared with golden's, its counters with the model's.
 
-    The answer's ``mismatches`` counts outputs that differ, ``model_cycles`` is the prediction.
+    The answer's ``mismatches`` counts outputs that differ, ``model_cycles`` is the prediction and
+    ``differences`` names the counters that are not as predicted.
     """
-    totals, parts, facts = [], [], {"mismatches": 0, "model_cycles": 0, "wall_s": 0.0}
+    totals: list[Figures] = []
+    parts: list[Figures] = []
+    facts: dict[str, Any] = {"mismatches": 0, "model_cycles": 0, "differences": [], "wall_s": 0.0}
     for batch in _batches(_programs(setting, work, f"sim ({simulator})")):
         programs = [program for _, program in batch]
         started = time.monotonic()
-        runs = setting.design.simulate(programs, setting.config, setting.memory,
-                                       simulator=simulator, seed=seed, waves=waves)
+        with progress.working(f"{simulator}: building and running {work.name}"):
+            runs = setting.design.simulate(programs, setting.config, setting.memory,
+                                           simulator=simulator, seed=seed, waves=waves)
         facts["wall_s"] += time.monotonic() - started
         for (job, program), run in zip(batch, runs, strict=True):
+            predicted = setting.design.cycles(program, setting.config, setting.memory)
+            differ = differences(run.cycles, predicted)
             facts["mismatches"] += mismatches(job, run)
-            facts["model_cycles"] += setting.design.cycles(
-                program, setting.config, setting.memory).cycles
-            total, each = figures(setting.design, setting.config, job, run.cycles, setting.memory)
-            total.about |= setting.design.about(program)
-            totals.append(total)
-            parts += each
+            facts["model_cycles"] += predicted.cycles
+            facts["differences"] += [f"{job[0].layer.name}: {one}" for one in differ]
+            seen = run.cycles if differ else dataclasses.replace(
+                run.cycles, layers=predicted.layers, cycles_layer=predicted.cycles_layer)
+            _note(setting, job, program, seen, totals, parts)
             if output:
                 write_array(output, _last(run))
     return _answer(setting, work, totals, parts, {**facts, "simulator": simulator})
+
+
+def differences(measured: Cycles, predicted: Cycles) -> list[str]:
+    """What the RTL counted otherwise than the model, one text each."""
+    names = ("cycles", "macs_done", "read_beats", "write_beats")
+    pairs = [(name, getattr(measured, name), getattr(predicted, name)) for name in names]
+    pairs += [(cause, measured.stalls.get(cause, 0), predicted.stalls.get(cause, 0))
+              for cause in {**measured.stalls, **predicted.stalls}]
+    return [f"{name} {got} in the RTL, {said} in the model" for name, got, said in pairs
+            if got != said]
+
+
+def _note(setting: Setting, job: Sequence[Step], program: Any, run: Cycles,
+          totals: list[Figures], parts: list[Figures]) -> None:
+    """Appends a program's figures and its layers'."""
+    total, each = figures(setting.design, setting.config, job, run, setting.memory)
+    total.about |= {**run.about, **setting.design.about(program)}
+    totals.append(total)
+    parts += each
 
 
 def mismatches(job: Sequence[Step], run: Measured) -> int:

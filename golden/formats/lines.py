@@ -27,7 +27,7 @@ def pack_lines(contents: np.ndarray, content_bits: int, data_bits: int) -> np.nd
 def seal(lines: np.ndarray) -> np.ndarray:
     """`lines` (uint8 [N, line bytes]) with their last four bytes set to the CRC; in place."""
     body = lines.shape[1] - 4
-    view = memoryview(np.ascontiguousarray(lines[:, :body]).reshape(-1))
+    view = memoryview(np.ascontiguousarray(lines[:, :body]).reshape(-1))  # type: ignore[arg-type]
     crc = [zlib.crc32(view[at:at + body]) for at in range(0, body * len(lines), body)]
     lines[:, body:] = np.array(crc, "<u4").view(np.uint8).reshape(-1, 4)
     return lines

@@ -16,7 +16,7 @@ class Elements(NamedTuple):
     """Elements of all blocks in order; one-dimensional arrays of one length."""
 
     block: np.ndarray       # int64
-    index: np.ndarray       # int64: of the element in its block
+    index: np.ndarray  # type: ignore[assignment]  # int64: of the element in its block
     value: np.ndarray       # int64: 0 for placeholders
     run: np.ndarray         # int64
     position: np.ndarray    # int64: of the value (of a placeholder: where it ends)

@@ -52,7 +52,7 @@ def _stages(layers: Sequence[Layer], tensors: Sequence[Tensors], config: SCNNCon
             inputs: Sequence[np.ndarray] | None, chain: bool) -> tuple[list[Stage], int]:
     """The layers as stages, and how many images pass through them."""
     given = [tensors[0].activations] if inputs is None else list(inputs)
-    results = []
+    results: list[Any] = []
     for first in given:
         if results:     # the shift that the first image asked for
             layers = [r.layer for r in results[0]]

@@ -71,7 +71,7 @@ class Machine:
         _rule(ends[-1] == weights.lines - 1, "the last weight line must end a group")
         begin = 0
         for group, end in enumerate(ends.tolist()):
-            self._group(LineTable(*(part[begin:end + 1] for part in weights[:-1]),
+            self._group(LineTable(*(part[begin:end + 1] for part in weights[:-1]),  # type: ignore[misc]
                                   bias=weights.bias), group, self._bias_rows(weights, begin))
             self._drain(group)
             begin = end + 1

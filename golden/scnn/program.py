@@ -45,7 +45,7 @@ class Encoded(NamedTuple):
     """Activations in the PEs' RAMs. Channels of a PE lie in ascending order, PE after PE."""
 
     start: np.ndarray         # int32 [P, channels]: first row, an index into the arrays below
-    count: np.ndarray         # int32 [P, channels]
+    count: np.ndarray  # type: ignore[assignment]  # int32 [P, channels]
     value: np.ndarray         # int32 [rows, I]
     run: np.ndarray           # int32 [rows, I]
     position: np.ndarray      # int32 [rows, I]: in the PE's tile; NEVER where the value is zero
@@ -96,7 +96,7 @@ class LayerPass:
 
     @property
     def stores(self) -> bool:
-        return bool(self.descriptor["store"])
+        return bool(self.descriptor.get("store"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -198,7 +198,8 @@ def test_sim_reports_the_model_and_the_mismatches(fake, run):
     fake(late=2)
     status, data, err = run(f"sim fake {SHAPE} --json")
     assert (status, data["cycles"] - data["model_cycles"]) == (1, 2)
-    assert "the model says" in err
+    assert (f"layer: cycles {data['cycles']} in the RTL, {data['model_cycles']} in the model; layer"
+            ": load ") in err
 
 
 def test_figures_that_cannot_be_are_a_failure(fake, run):
