@@ -207,6 +207,23 @@ def compare(layer: LayerOptions, memory: MemoryOptions,
 
 
 @app.command()
+@grouped
+def synth(design: DesignName, config: ConfigOptions,
+          block: Annotated[str | None, typer.Option(help="one block [the whole design]")] = None,
+          target: Annotated[str, typer.Option(help="generic, osu018 or osu035")] = "generic",
+          liberty: Annotated[Path | None, typer.Option(help="your own cells, *.lib")] = None,
+          as_json: Json = False) -> None:
+    """Area by block: cells, flip-flops, gate equivalents, memory bits."""
+    from sparseforge.report import area
+    chosen, preset, cfg = _pick(design, config)
+    data = area.synthesise(chosen, preset, cfg, block, target, liberty)
+    if as_json:
+        answer(data)
+    else:
+        area.show(out(), data)
+
+
+@app.command()
 def reproduce(design: DesignName, folder: Folder = None,
               only: Annotated[str | None, typer.Option(help="one section [all of them]")] = None,
               as_json: Json = False) -> None:

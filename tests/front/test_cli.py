@@ -218,6 +218,17 @@ def test_verilog(fake, run, tmp_path):
                for name, size in data["files"].items())
 
 
+def test_synth(fake, run):
+    status, data, err = run("synth fake --json")
+    assert (status, err) == (0, "")
+    assert data["target"] == "generic"
+    assert data["total"]["flipflops"] >= 16                # two entries of eight bits
+    assert data["blocks"]["fake"]["instances"] == 1
+    status, text, _ = run("synth fake --block fake")
+    assert status == 0
+    assert "gate equivalents" in text
+
+
 def test_compare_writes_a_page(fake, run, tmp_path):
     page = tmp_path / "report.html"
     status, data, _ = run("compare --network lenet5 --json -o", page)
@@ -286,6 +297,9 @@ REFUSED = [
     ("model fake --weights none.npy --activations none.npy",
      "--weights none.npy: must be a readable file: No such file"),
     ("verilog fake -o /dev/null/x", "/dev/null/x: must be a folder that can be written"),
+    ("synth fake --target tsmc7", "target must be generic,"),
+    ("synth fake --liberty none.lib", "Liberty file none.lib: there is no such file"),
+    ("synth fake --block ppu", "--block must be one of fake, not ppu"),
     ("verilog fake --set pes=-1", "pes must be at least 1, not -1"),
 ]
 
