@@ -268,7 +268,8 @@ class Planner:
         The fewest tiles that do. If their outputs come in several chunks, each of which loads the
         inputs again, more tiles are tried, no more of them than there were passes.
         """
-        why, best, least, most = "", [], float("inf"), 0
+        best: list = []
+        why, least, most = "", float("inf"), 0
         for counts in _tile_counts(stage):
             if best and counts[0] * counts[1] > most:
                 break

@@ -57,8 +57,8 @@ class SCNN:
 
     def simulate(self, programs: Sequence[Any], config: SCNNConfig, memory: Memory, *,
                  simulator: str, seed: int = 1, waves: Waves | None = None) -> list[Measured]:
+        import sim.scnn.run as run
         from golden.scnn.layer import Memory as ItsMemory
-        from sim.scnn import run
         most = max(len(s.image) for program in programs for s in program.segments)
         room = {} if most <= _room(simulator) else {"memory_bytes": 1 << (most - 1).bit_length()}
         window = {"waves": _window(waves)} if waves else {}
