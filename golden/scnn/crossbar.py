@@ -49,7 +49,7 @@ def _grant(queues, levels, lane, parity, claimed):
     return claimed | wants, np.int64(wins)
 
 
-@njit(inline="always")
+@njit
 def grant(queues, levels, odd):
     """One cycle of grants: lowest lane first, highest if `odd`. Returns the products that left."""
     lanes = queues.shape[0]
