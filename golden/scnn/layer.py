@@ -193,13 +193,12 @@ def run_pass(given: LayerPass, address: int, config: SCNNConfig, memory: Memory,
                    config.line_beats, ready + 1, free, drains, groups, banks)
     end, write_beats = idle + 1, 0
     if descriptor["store"]:
-        writer = store.write_memory(config.memory_bits // 8, **memory.as_dict())
-        writer.credit[0] = _refill(write_rate, idle + 1, memory)
-        writer.credit[1] = idle + 1
+        writer = axi.writer(config.memory_bits // 8, **memory.as_dict())
+        writer.state[axi.W_RATE] = _refill(write_rate, idle + 1, memory)
         stored = store.store(emitted.encoded, descriptor["out_channels"], config, writer,
-                             idle + 1, descriptor["store_addr"])
+                             idle + 1, descriptor["store_addr"], descriptor["store_lines"])
         end, write_beats = stored.done + 1, stored.beats
-        write_rate = _refill(writer.credit[0], end + 2 - writer.credit[1], memory)
+        write_rate = _refill(writer.state[axi.W_RATE], end + 2 - stored.done, memory)
     else:
         write_rate = _refill(write_rate, end + 2, memory)
     cycles = end + 2
