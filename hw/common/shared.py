@@ -47,6 +47,7 @@ class Shared(wiring.Component):
     """
 
     def __init__(self, cls, *args, **kwargs):
+        self._MustUse__used = True    # until it is whole: a refusal is not an unused block
         self._key = _key(cls, args, kwargs)
         self._make = lambda: cls(*args, **kwargs)
         if self._key not in _prototypes:
@@ -55,6 +56,7 @@ class Shared(wiring.Component):
             _prototypes[self._key] = block
         self.block = _prototypes[self._key]
         super().__init__(self.block.signature)
+        self._MustUse__used = False
 
     @property
     def cls(self):

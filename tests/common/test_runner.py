@@ -5,7 +5,9 @@ from amaranth import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from sim.common.runner import SIMULATORS, BenchFailed, simulate
+from hw.emit import emit
+from sim.common import runner
+from sim.common.runner import SIMULATORS, BenchFailed, BuildFailed, SimulatorMissing, simulate
 
 
 class Adder(wiring.Component):
@@ -33,3 +35,42 @@ def test_passes(simulator):
 def test_fails_with_the_message(simulator):
     with pytest.raises(BenchFailed, match=r"adds.*AssertionError.*wrong sum"):
         simulate(Adder(4), "tests.common.bench_adder", simulator=simulator, config={"k": 3})
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_builds_once(simulator, tmp_path, monkeypatch):
+    emitted = emit(Adder(5), "adder")
+    monkeypatch.setenv("SPARSEFORGE_BUILD", str(tmp_path))
+    first = runner.build(emitted, simulator=simulator)
+    monkeypatch.setattr(runner._Job, "build", None)    # a second build would fail
+    assert runner.build(emitted, simulator=simulator) == first
+    monkeypatch.undo()
+    monkeypatch.setenv("SPARSEFORGE_BUILD", str(tmp_path))
+    assert runner.build(emit(Adder(6), "adder"), simulator=simulator) != first
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_refused_by_the_simulator(simulator, tmp_path):
+    bad = tmp_path / "bad.v"
+    bad.write_text("module bad(input a); assign b = ; endmodule")
+    with pytest.raises(BuildFailed, match=f"{simulator} cannot build Adder: .*error"):
+        simulate(Adder(3), "tests.common.bench_adder", simulator=simulator, sources=[bad])
+
+
+@pytest.mark.parametrize("simulator, tool", [("icarus", "iverilog"), ("verilator", "verilator")])
+def test_missing_simulator(simulator, tool, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(runner, "find_spec", lambda name: None)
+    with pytest.raises(SimulatorMissing, match=f"{simulator} is not installed: `.* install"):
+        simulate(Adder(3), "tests.common.bench_adder", simulator=simulator)
+
+
+def test_unknown_simulator():
+    with pytest.raises(ValueError, match="simulator must be one of icarus, verilator, not 'vcs'"):
+        simulate(Adder(3), "tests.common.bench_adder", simulator="vcs")
+
+
+def test_ends_what_does_not_end():
+    built = runner.build(emit(Adder(3), "adder"), simulator="icarus")
+    with pytest.raises(BenchFailed, match="no end after 2 s"):
+        runner.run(built, "tests.common.bench_endless", seconds=2)
