@@ -61,13 +61,15 @@ class Span:
     def pooled_bounds(self, pes: int, used: int | None = None) -> tuple[int, ...]:
         """Pooled cells dealt evenly to `used` PEs; by default to as many as pooling allows.
 
-        A pooling window may reach into the next PE's tile, never beyond it.
+        A pooling window may reach into the next PE's tile, never beyond it. PEs that get none lie
+        on both sides of the others, near whose outputs their inputs are; a lone owner is the first.
         """
         if used is None:
             used = min(pes, self.pooled)
             while not self._neighbours_only(self.pooled_bounds(pes, used)):
                 used -= 1
-        return tuple(min(j, used) * self.pooled // used for j in range(pes + 1))
+        skip = (pes - used) // 2 if used > 1 else 0
+        return tuple(min(max(j - skip, 0), used) * self.pooled // used for j in range(pes + 1))
 
     def output_bounds(self, q: Sequence[int]) -> tuple[int, ...]:
         return tuple(self.at_start(cell) for cell in q)
