@@ -81,7 +81,8 @@ def simulate(setting: Setting, work: Workload, simulator: str, *, seed: int = 1,
             facts["model_cycles"] += predicted.cycles
             facts["differences"] += [f"{job[0].layer.name}: {one}" for one in differ]
             seen = run.cycles if differ else dataclasses.replace(
-                run.cycles, layers=predicted.layers, cycles_layer=predicted.cycles_layer)
+                run.cycles, layers=predicted.layers, cycles_layer=predicted.cycles_layer,
+                about=predicted.about)
             _note(setting, job, program, seen, totals, parts)
             if output:
                 write_array(output, _last(run))
