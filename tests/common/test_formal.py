@@ -4,13 +4,14 @@ from amaranth import Module, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.common.axi.dma import Reader, Writer
 from hw.common.stream.arbiter import Arbiter
 from hw.common.stream.crossbar import Crossbar
 from hw.common.stream.fifo import FIFO
 from hw.common.stream.fork import Fork
 from hw.common.stream.join import Join
 from hw.common.stream.register import Register
-from sim.common import proofs
+from sim.common import proofs, proofs_axi
 from sim.common.formal import ProofFailed, prove
 from tests.common.lite_map import lite_regs
 
@@ -28,6 +29,25 @@ BLOCKS = {
 
 def test_register_file_is_proven():
     prove(lite_regs(), "lite_regs", properties=proofs.lite_regs)
+
+
+DMA = {"reader": (Reader, proofs_axi.reader, ("r",)), "writer": (Writer, proofs_axi.writer, ("b",))}
+
+
+@pytest.mark.parametrize("name", DMA)
+def test_dma_stays_in_the_window(name):
+    """In every run of 8 cycles; the rare cases are reached in longer ones."""
+    block, properties, never_wait = DMA[name]
+    prove(block(14, 64, beats_bits=5, max_burst=3, outstanding=2), name, properties=properties,
+          bound=8, cover_depth=24, never_wait=never_wait)
+
+
+@pytest.mark.regress
+@pytest.mark.parametrize("name, bound", [("reader", 12), ("writer", 10)])
+def test_dma_stays_in_the_window_for_longer(name, bound):
+    block, properties, never_wait = DMA[name]
+    prove(block(13, 64, beats_bits=3, max_burst=2, outstanding=2, buffer=2), f"{name}_longer",
+          properties=properties, bound=bound, cover_depth=0, never_wait=never_wait)
 
 
 @pytest.mark.parametrize("name", BLOCKS)
