@@ -152,7 +152,13 @@ def build(emitted, *, simulator, sources=(), top=None, hier=(), opt=0, flags=(),
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
             scratch = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
-            job.build(scratch)
+            try:
+                job.build(scratch, folder)
+            except BaseException:
+                failed = Path(f"{folder}.failed")
+                shutil.rmtree(failed, ignore_errors=True)
+                os.replace(scratch, failed)
+                raise
             os.replace(scratch, folder)
     return done
 
@@ -244,7 +250,8 @@ class _Job:
             key += [self.hier, self.opt, self.public, self.traced]
         return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:20]
 
-    def build(self, folder):
+    def build(self, folder, final):
+        """Builds in `folder`, which will be `final`."""
         (folder / "manifest.json").write_text(json.dumps(self.emitted.manifest))
         design = folder / f"{self.emitted.name}.v"
         design.write_text(self.emitted.verilog)
@@ -267,7 +274,18 @@ class _Job:
             text = log.read_text(errors="replace") if log.exists() else ""
             complaint = re.search(r"^.*([Ee]rror|sorry).*$", text, re.M)
             raise BuildFailed(f"{self.simulator} cannot build {self.top}: "
-                              f"{complaint[0] if complaint else e}\nlog: {log}") from None
+                              f"{complaint[0] if complaint else e}\n"
+                              f"log: {final}.failed/{log.name}") from None
+        self._keep_what_runs(folder)
+
+    def _keep_what_runs(self, folder):
+        """Deletes what only the build needed: some 300 MB of objects for an array."""
+        kept = {self.top, "sim.vvp", "manifest.json", "control.vlt", "build.log"}
+        for path in folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name not in kept and path.suffix != ".v":
+                path.unlink()
 
     def _control(self):
         """Verilator's control file: which signals the bench sees, which modules are built alone."""
