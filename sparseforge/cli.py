@@ -159,6 +159,9 @@ def sim(design: DesignName, config: ConfigOptions, layer: LayerOptions, memory: 
             raise ValueError(f"--waves {waves}: must be in a folder that exists")
         if waves and (start < 0 or (stop is not None and stop < start)):
             raise ValueError(f"--from and --to must be 0 ≤ from ≤ to, not {start} and {stop}")
+        kinds = (".vcd",) if simulator == "verilator" else (".vcd", ".fst")
+        if waves and Path(waves).suffix not in kinds:
+            raise ValueError(f"--waves {waves}: must end in {' or '.join(kinds)} with {simulator}")
     window = registry.Waves(waves, start, stop, scope) if waves else None
     result = runs.simulate(setting, work, simulator, seed=sim_seed, waves=window,
                            output=layer.output)

@@ -11,7 +11,7 @@ from golden.dense.dcnn import dcnn_cycles
 from golden.layers import Layer
 from golden.tensors import Tensors
 from hw.scnn.config import PRESETS, SCNNConfig
-from sparseforge.errors import RunFailed
+from sparseforge.errors import RunFailed, user_input
 from sparseforge.registry import Cycles, Dense, LayerCycles, Measured, Memory, Shape, Waves
 
 LIMIT = 1 << 26         # cycles of a run: far beyond any real one; the shell's watchdog is sooner
@@ -91,7 +91,8 @@ def _room(simulator: str) -> int:
 
 def _window(waves: Waves) -> Any:
     from sim.common.waves import Waves as Window
-    return Window(Path(waves.file), waves.start, waves.stop, waves.scope)
+    with user_input():
+        return Window(Path(waves.file), waves.start, waves.stop, waves.scope)
 
 
 def _measured(run: Any) -> Measured:

@@ -13,7 +13,6 @@ from sparseforge import progress
 from sparseforge.config import as_dict
 from sparseforge.errors import RunFailed, user_input
 from sparseforge.registry import Design
-from sparseforge.report.text import table
 
 
 def synthesise(design: Design, preset: str, config: Any, block: str | None, target: str,
@@ -73,25 +72,8 @@ def _below(verilog: str, root: str) -> str:
 
 
 def show(console: Console, data: Mapping[str, Any]) -> None:
-    """A table with the largest blocks first; figures of a block are of all its instances."""
-    physical = "area_um2" in data["total"]
-    depth = "path_ps" if physical else "levels"
-    columns = ["block", "instances", "cells", "flip-flops", "gate equivalents", "share",
-               "memory bits", *(["µm²", "path ps"] if physical else ["levels"])]
-    total = data["total"]
-    everything = total["gate_equivalents"] or 1
-    rows = []
-    for name, one in sorted(data["blocks"].items(), key=lambda item: -(
-            item[1]["instances"] * item[1]["gate_equivalents"])):
-        n = one["instances"]
-        rows.append([name, n, n * one["cell_count"], n * one["flipflops"],
-                     round(n * one["gate_equivalents"]),
-                     f"{100 * n * one['gate_equivalents'] / everything:.1f} %",
-                     n * one["memory_bits"],
-                     *([round(n * one["area_um2"])] if physical else []), one[depth]])
-    end = ["total", "", total["cell_count"], total["flipflops"], round(everything), "",
-           total["memory_bits"], *([round(total["area_um2"])] if physical else []), total[depth]]
-    console.print(table(f"{data['block']}, preset {data['config']['preset']}, onto "
-                        f"{data['target']}", columns, rows, end))
+    """The blocks' table."""
+    from synth.report import table
+    console.print(table({**data, "design": f"{data['block']}, preset {data['config']['preset']}"}))
     console.print(f"memories of {data['sram_bits']} bits or more are counted as bits, not as "
-                  f"gates; {depth} are of one block's gates, without wires", highlight=False)
+                  f"gates; paths are of one block's gates, without wires", highlight=False)

@@ -226,7 +226,7 @@ def test_synth(fake, run):
     assert data["blocks"]["fake"]["instances"] == 1
     status, text, _ = run("synth fake --block fake")
     assert status == 0
-    assert "gate equivalents" in text
+    assert "NAND2" in text
 
 
 def test_compare_writes_a_page(fake, run, tmp_path):
@@ -290,6 +290,7 @@ REFUSED = [
     (f"sim fake {SHAPE} --simulator vcs", "--simulator must be verilator or icarus, not vcs"),
     (f"sim fake {SHAPE} --waves no/where.fst", "--waves no/where.fst: must be in a folder that"),
     (f"sim fake {SHAPE} --waves x.fst --from 9 --to 3", "--from and --to must be 0 ≤ from ≤ to"),
+    (f"sim fake {SHAPE} --waves x.fst", "--waves x.fst: must end in .vcd with verilator"),
     (f"model fake {SHAPE} --output no/where.npy", "no/where.npy: must be in a folder that can be"),
     (f"compare {SHAPE} -o no/where.html", "no/where.html: must be in a folder that can be written"),
     (f"compare {SHAPE} --designs fake,nobody", "DESIGN must be one of fake, not nobody"),
