@@ -9,7 +9,7 @@ from sim.common.bench import bench_config, reset, rng, start
 ADDR_BITS, BEATS_BITS = 20, 12
 COMMAND = command_layout(ADDR_BITS, BEATS_BITS)
 CHANNELS = ("ar", "r", "aw", "w", "b")
-OPEN = {"window": (1 << ADDR_BITS) - 1 << ADDR_BITS, "stop": 0}
+OPEN = {"window": 1 << 2 * ADDR_BITS, "stop": 0}         # base 0, size 1 << ADDR_BITS
 
 
 def draw_transfers(random, beat, count):

@@ -112,13 +112,20 @@ ERRORS = {
     "read above": (ErrorCode.READ_WINDOW, [descriptor(0x4ff0, 0x4000, 2)], {}),
     "write above": (ErrorCode.WRITE_WINDOW, [descriptor(0x1000, 0x4f00, 17)], {}),
     "write wraps": (ErrorCode.WRITE_WINDOW, [descriptor(0x1000, 0xffff_ffe0, 17)], {}),
+    "base beyond the bus": (ErrorCode.READ_WINDOW, [descriptor(0x1000, 0x4000, 5)], {}),
     "stopped": (ErrorCode.STOPPED, [descriptor(0x1000, 0x4000, 200)],
                 {"events": ((170, "CONTROL", 2),)}),
     "stopped in the fetch": (ErrorCode.STOPPED, [descriptor(0x1000, 0x4000, 200)],
                              {"events": ((20, "CONTROL", 2),)}),
 }
 WINDOWS = {"read below": (0x80, 0x4f80), "read above": (0x80, 0x4f80),
-           "write above": (0x80, 0x4f80), "write wraps": (0x80, 0x4f80)}
+           "write above": (0x80, 0x4f80), "write wraps": (0x80, 0x4f80),
+           "base beyond the bus": (1 << 32, 0xffff_ffff)}
+
+
+def window(base, size):
+    return (("WINDOW_BASE_LO", base & 0xffff_ffff), ("WINDOW_BASE_HI", base >> 32),
+            ("WINDOW_SIZE_LO", size & 0xffff_ffff), ("WINDOW_SIZE_HI", size >> 32))
 
 
 @pytest.mark.parametrize("p_stall", [0, 1], ids=["full rate", "stalls"])
@@ -127,13 +134,10 @@ def test_errors(simulator, p_stall):
     """Each error: its code, nothing outside the region, and the next run is good."""
     jobs = []
     for name, (_, descriptors, options) in ERRORS.items():
-        base, size = WINDOWS.get(name, (0, 0xffff_ffff))
-        writes = (("WINDOW_BASE_LO", base), ("WINDOW_SIZE_LO", size))
+        writes = window(*WINDOWS.get(name, (0, 1 << 32)))
         stalls = {**STALLS, "seed": len(jobs)} if p_stall else None
         jobs.append(job(descriptors, writes, reset=False, stalls=stalls, **options))
-        jobs.append(good(reset=False, stalls=stalls))
-        jobs[-1] = Job(**{**vars(jobs[-1]), "writes": (("WINDOW_BASE_LO", 0),
-                                                       ("WINDOW_SIZE_LO", SIZE), *jobs[-1].writes)})
+        jobs.append(good(writes=window(0, SIZE), reset=False, stalls=stalls))
     results = run_programs(built(simulator), jobs)
     for (name, (code, descriptors, _)), bad, after in zip(
             ERRORS.items(), results[::2], results[1::2], strict=True):

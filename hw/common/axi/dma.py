@@ -21,8 +21,8 @@ def command_layout(addr_bits, beats_bits):
 
 
 def window_layout(addr_bits):
-    """The bytes [base, base + size) that may be touched."""
-    return data.StructLayout({"base": addr_bits, "size": addr_bits})
+    """The bytes [base, base + size) that may be touched; up to all of them."""
+    return data.StructLayout({"base": addr_bits, "size": addr_bits + 1})
 
 
 def done_layout(beats_bits):
@@ -81,7 +81,7 @@ class CommandCheck(wiring.Component):
         beat_bytes = self.data_bits // 8
         full, command = Signal(), Signal(command_layout(self.addr_bits, self.beats_bits))
         end = Signal(max(self.addr_bits, self.beats_bits + beat_bytes.bit_length()) + 1)
-        limit, unaligned, inside = Signal(self.addr_bits + 1), Signal(), Signal()
+        limit, unaligned, inside = Signal(self.addr_bits + 2), Signal(), Signal()
         m.d.comb += [
             end.eq(command.address + command.beats * beat_bytes),
             limit.eq(self.window.base + self.window.size),

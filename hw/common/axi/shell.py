@@ -93,6 +93,8 @@ def shell_registers(identification, version, counters):
 class Shell(wiring.Component):
     """Registers, descriptor fetch and DMA around an engine.
 
+    Addresses that do not fit ``addr_bits`` end in READ_WINDOW; a larger WINDOW_SIZE means all.
+
     The first error wins: no further burst is issued, those begun are completed, then engine and DMA
     are reset for a cycle and the machine is idle again, with STATUS.error and ``irq``.
 
@@ -202,9 +204,10 @@ class Shell(wiring.Component):
         for block, channels in ((reader, ("ar", "r")), (writer, ("aw", "w", "b"))):
             for name in channels:
                 wiring.connect(m, getattr(block, name), wiring.flipped(getattr(self.memory, name)))
+            size = Cat(regs.window_size_lo, regs.window_size_hi)
             m.d.comb += [
                 block.window.base.eq(Cat(regs.window_base_lo, regs.window_base_hi)),
-                block.window.size.eq(Cat(regs.window_size_lo, regs.window_size_hi)),
+                block.window.size.eq(Mux(size[self.addr_bits:].any(), 1 << self.addr_bits, size)),
             ]
 
     def _fetch(self, m, regs, reader, fetching, begin):
@@ -257,10 +260,13 @@ class Shell(wiring.Component):
         m.d.comb += moved.eq(engine.progress | (reader.data.valid & reader.data.ready)
                              | (writer.data.valid & writer.data.ready) | ~busy)
         m.d.sync += quiet.eq(Mux(moved, 0, quiet + 1))
+        addresses = (Cat(regs.desc_addr_lo, regs.desc_addr_hi),
+                     Cat(regs.window_base_lo, regs.window_base_hi))
+        too_wide = Cat(address[self.addr_bits:] for address in addresses).any()
         silent = (quiet == self.watchdog) if self.watchdog else Const(0)
         for condition, code, info in (
                 (silent, ErrorCode.WATCHDOG, 0), (regs.control[1], ErrorCode.STOPPED, 0),
-                (bad, ErrorCode.DESCRIPTOR_CRC, 0),
+                (bad, ErrorCode.DESCRIPTOR_CRC, 0), (too_wide, ErrorCode.READ_WINDOW, 0),
                 (engine.error.valid, engine.error.code, engine.error.info),
                 (writer.error.valid, writer.error.code, 0),
                 (reader.error.valid, reader.error.code, 0)):
