@@ -93,10 +93,10 @@ class Span:
         positions = self.end - self.begin
         return self._cells(at * positions // self.outputs for at in o)
 
-    def even_bounds(self, pes: int) -> tuple[int, ...]:
-        """Input cells dealt evenly."""
+    def even_bounds(self, pes: int, used: int) -> tuple[int, ...]:
+        """Input cells dealt evenly to the first `used` PEs."""
         positions = self.end - self.begin
-        return self._cells(j * positions // pes for j in range(pes + 1))
+        return self._cells(min(j, used) * positions // used for j in range(pes + 1))
 
     def _cells(self, positions: Iterable[int]) -> tuple[int, ...]:
         """Input cells that begin at these positions after the first; first and last are fixed."""

@@ -126,21 +126,49 @@ class Planner:
         if split:
             return self._plan(stage, whole(rows, config.pe_rows), whole(cols, config.pe_cols),
                               True, corner=corner, place=place, load=True)
-        near = tiled(rows, config.pe_rows), tiled(cols, config.pe_cols)
-        even = (tiled(rows, config.pe_rows, rows.even_bounds(config.pe_rows)),
-                tiled(cols, config.pe_cols, cols.even_bounds(config.pe_cols)))
         plan: Plan | str = ""
-        for axes in sorted({near: 0, even: 1}, key=self._burden):
+        for axes in sorted(self._cuts(rows, cols), key=lambda axes: self._burden(stage, axes)):
             plan = self._plan(stage, *axes, False, corner=corner, place=place, load=True)
             if not isinstance(plan, str):
                 break
         return plan
 
-    def _burden(self, axes: tuple[Axis, Axis]) -> float:
-        """How bad a choice of tiles is: the largest input tile, and a smaller kc for its window."""
-        rows, cols = axes
-        kc = min(self.config.kc or 8, self.config.acc_depth // (rows.window * cols.window))
-        return max(rows.width) * max(cols.width) * (1 + 2 / kc) if kc else float("inf")
+    def _cuts(self, rows: Span, cols: Span) -> list[tuple[Axis, Axis]]:
+        """Ways to deal the inputs: near their outputs, evenly, evenly over fewer PEs.
+
+        The last where sums travel far: to the one owner of a global pooling.
+        """
+        grid = self.config.pe_rows, self.config.pe_cols
+
+        def even(share: int) -> tuple[Axis, Axis]:
+            used = [-(-pes // share) for pes in grid]
+            down, across = (tiled(span, pes, span.even_bounds(pes, n))
+                            for span, pes, n in zip((rows, cols), grid, used, strict=True))
+            return down, across
+
+        out = [(tiled(rows, grid[0]), tiled(cols, grid[1])), even(1)]
+        share = 2
+        while share < 2 * max(grid) and max(a.hops_before + a.hops_after for a in out[-1]) > 1:
+            out.append(even(share))
+            share *= 2
+        return out
+
+    def _burden(self, stage: Stage, axes: tuple[Axis, Axis]) -> float:
+        """Cycles of a layer in tiles, roughly: per group the largest tile or the drain."""
+        config, (rows, cols) = self.config, axes
+        positions = rows.window * cols.window
+        kc = min(config.kc or 8, config.max_kc, stage.layer.k, config.acc_depth // positions)
+        if not kc:
+            return float("inf")
+        tile = max(rows.width) * max(cols.width) * stage.activation_density
+        block = kc * stage.taps.size * stage.weight_density
+        work = stage.channels / stage.layer.groups * (tile / config.mults_i + 0.5) * (
+            block / config.mults_f + 0.5)
+        columns = cols.hops_before * cols.halo_before + cols.hops_after * cols.halo_after
+        strips = rows.hops_before * rows.halo_before + rows.hops_after * rows.halo_after
+        drain = (columns * rows.window + strips * max(cols.size)
+                 + max(rows.size) * max(cols.size) + positions / config.acc_banks) * kc
+        return stage.layer.k / kc * max(work, drain)
 
     def _plan(self, stage: Stage, rows: Axis, cols: Axis, split: bool, *, load: bool,
               corner: tuple[int, int] = (0, 0), place: tuple[int, int] = (0, 0)) -> Plan | str:

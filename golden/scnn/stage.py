@@ -37,6 +37,15 @@ class Stage:
         """Input channels, phases counted."""
         return self.planes * self.rows.phases * self.cols.phases
 
+    @cached_property
+    def weight_density(self) -> float:
+        return len(self.taps.k) / self.weights.size
+
+    @cached_property
+    def activation_density(self) -> float:
+        """Of the first image."""
+        return float(np.count_nonzero(self.inputs[0])) / self.inputs[0].size
+
     @property
     def one_output(self) -> bool:
         """The kernel covers the plane, or the plane is a batch: dealt over the PEs by channel."""
