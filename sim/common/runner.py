@@ -86,7 +86,7 @@ def simulate(component, bench, *, simulator, config=None, seed=1, testcase=None,
     waves : Waves or None
         Record a waveform.
     options
-        Those of `build`.
+        Those of `build`; and ``name``, of the top module, instead of the component's class.
 
     Raises
     ------

@@ -5,9 +5,11 @@ from amaranth import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.common.shared import Shared
 from hw.emit import emit
 from sim.common import runner
 from sim.common.runner import SIMULATORS, BenchFailed, BuildFailed, SimulatorMissing, simulate
+from sim.common.waves import Waves
 
 
 class Adder(wiring.Component):
@@ -74,3 +76,30 @@ def test_ends_what_does_not_end():
     built = runner.build(emit(Adder(3), "adder"), simulator="icarus")
     with pytest.raises(BenchFailed, match="no end after 2 s"):
         runner.run(built, "tests.common.bench_endless", seconds=2)
+
+
+def test_hierarchical(tmp_path):
+    """Blocks verilated on their own behave the same and can be traced."""
+    waves = Waves(tmp_path / "row.vcd", scope="adder_1")
+    simulate(Row(), "tests.common.bench_adder", simulator="verilator", opt=1, hier=(Adder,),
+             config={"k": 6, "latency": 2}, waves=waves)
+    assert " o__payload " in (tmp_path / "row.vcd").read_text()
+    row = Row()
+    with pytest.raises(ValueError, match="hier: Row has no block Nothing"):
+        runner.build(emit(row, "Row"), simulator="verilator", hier=("Nothing",))
+
+
+class Row(wiring.Component):
+    """Two adders of 3, one after the other."""
+
+    def __init__(self):
+        super().__init__({"i": In(stream.Signature(8)), "o": Out(stream.Signature(8))})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.adder_0 = first = Shared(Adder, 3)
+        m.submodules.adder_1 = second = Shared(Adder, 3)
+        wiring.connect(m, wiring.flipped(self.i), first.i)
+        wiring.connect(m, first.o, second.i)
+        wiring.connect(m, second.o, wiring.flipped(self.o))
+        return m
