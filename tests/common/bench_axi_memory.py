@@ -125,6 +125,17 @@ async def read_rate(dut):
     assert [r[0] for r in rows][2:14] == golden_rate(2, 3, 12)
 
 
+@cocotb.test()
+@cocotb.parametrize(rate=[(1, 1), (2, 3), (1, 4)])
+async def write_rate(dut, rate):
+    await prepare(dut, latency=1, rate_beats=rate[0], rate_cycles=rate[1])
+    await ask(dut, "aw", 0, 16)
+    dut.s_axi_wvalid.value = 1
+    dut.s_axi_bready.value = 1
+    rows = await edges(dut, 13, ("s_axi_wready",))
+    assert [r[0] for r in rows] == [0, *golden_rate(*rate, 12)]
+
+
 def golden_rate(beats, cycles, n):
     """Which of n cycles move a beat, from the definition in axi_memory.v."""
     credit, used, moves = cycles + beats - 1, 0, []
