@@ -58,12 +58,13 @@ INCEPTIONS = [
     ("4d", 14, 512, 112, 144, 288, 32, 64, 64, None),
     ("4e", 14, 528, 256, 160, 320, 32, 128, 128, CAFFE_3_2),
     ("5a", 7, 832, 256, 160, 320, 32, 128, 128, None),
-    ("5b", 7, 832, 384, 192, 384, 48, 128, 128, Pool(kind="avg", k=7, s=7)),
+    ("5b", 7, 832, 384, 192, 384, 48, 128, 128, None),
 ]
 
 
 def googlenet() -> list[Layer]:
-    """BVLC's GoogLeNet: its 57 convolutions. LRN and the classifiers are left out.
+    """BVLC's GoogLeNet: its 57 convolutions. LRN and the classifiers, with the average over the
+    plane that the last one begins with, are left out.
 
     The 3 × 3 max pooling in front of each pool_proj is no layer's own: its input is taken as
     given.

@@ -9,12 +9,13 @@ from typing import Any
 
 
 def draw(folder: Path, data: Mapping[str, Any]) -> list[Path]:
-    """Draws what `data` has of Figs 7a, 8 and 9 into `folder`; the files' paths."""
+    """Draws what `data` has of Figs 7a, 8, 9 and the heat map into `folder`; the files' paths."""
     import matplotlib
     matplotlib.use("Agg")
     folder.mkdir(parents=True, exist_ok=True)
     return [plot(folder / f"{name}.png", data[name]) for name, plot in
-            (("fig7", _fig7), ("fig8", _fig8), ("fig9", _fig9)) if name in data]
+            (("fig7", _fig7), ("fig8", _fig8), ("fig9", _fig9), ("heat", _heat))
+            if name in data]
 
 
 def _save(figure: Any, path: Path) -> Path:
@@ -78,4 +79,13 @@ def _fig9(path: Path, data: Mapping[str, Any]) -> Path:
         axes.set_title(name)
     all_axes[0].legend(fontsize=6, ncols=4)
     figure.tight_layout()
+    return _save(figure, path)
+
+
+def _heat(path: Path, data: Mapping[str, Any]) -> Path:
+    from matplotlib import pyplot
+    figure, axes = pyplot.subplots(figsize=(8, 5))
+    image = axes.imshow(data["busy"], aspect="auto", vmin=0, vmax=1, interpolation="nearest")
+    axes.set(xlabel="time, % of the run", ylabel="PE", title=f"multiplying: {data['layer']}")
+    figure.colorbar(image)
     return _save(figure, path)

@@ -28,6 +28,18 @@ def made_up(case):
             "stalls": stalls, "tiles": 2 if case.network == "vgg16" else 1}
 
 
+def block(instances, gates, children=(), bits=0):
+    memories = [{"bits": bits, "read_ports": 1, "write_ports": 1}] if bits else []
+    return {"instances": instances, "gate_equivalents": gates, "children": dict(children),
+            "flipflops": 0, "memory_bits": bits, "memories": memories}
+
+
+MADE_UP_PE = {"design": "pe", "blocks": {
+    "pe": block(1, 100, {"pe_ram_0": 1, "pe_accumulators": 1}),
+    "pe_ram_0": block(1, 50, bits=500),
+    "pe_accumulators": block(1, 10, {"Bank": 4}), "Bank": block(4, 10)}}
+
+
 @pytest.fixture
 def asked(monkeypatch):
     """Every case that is asked for, answered by `made_up`."""
@@ -37,6 +49,8 @@ def asked(monkeypatch):
         cases.extend(wanted)
         return {case: made_up(case) for case in wanted}
     monkeypatch.setattr(scnn, "study", answer)
+    monkeypatch.setattr(scnn, "synthesise_pe", lambda: MADE_UP_PE)
+    monkeypatch.setattr(scnn, "HEAT", ("lenet5", "conv1"))
     return cases
 
 
@@ -45,7 +59,8 @@ def test_every_section(asked, tmp_path, capsys):
     assert json.loads(json.dumps(data)) is not None
     text = capsys.readouterr().out
     assert all(section.title in text for section in scnn.SECTIONS.values())
-    assert {p.name for p in tmp_path.iterdir()} == {"fig7.png", "fig8.png", "fig9.png"}
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "fig7.png", "fig8.png", "fig9.png", "heat.png"}
     assert all(p.stat().st_size > 10_000 for p in tmp_path.iterdir())
     assert len(asked) == len(set(asked)), "a case was run twice"
     assert data["fig7"]["crossover"] == pytest.approx(0.75, abs=0.01)
@@ -53,6 +68,13 @@ def test_every_section(asked, tmp_path, capsys):
     assert len(data["onchip"]["tiled"]) == 13
     assert data["banks"]["rows"][0]["cycles_per_vector"] == 4 / 3
     assert data["fig9"]["rows"][0]["barrier"] == 0.5
+    parts = {row["part"]: row for row in data["area"]["rows"]}
+    assert parts["Accumulator buffers"]["gate_equivalents"] == 50
+    assert (parts["IARAM + OARAM"]["gate_equivalents"], parts["Other"]["gate_equivalents"]) == (
+        50, 100)
+    assert parts["IARAM + OARAM"]["memory_ge"] == 1000
+    assert sum(row["paper_share"] for row in parts.values()) == pytest.approx(1)
+    assert len(data["heat"]["busy"]) == 64
     alexnet = data["fig8"]["rows"][0]
     assert alexnet["speedup"] == 1.5
     assert alexnet["oracle"] == 750
