@@ -24,14 +24,17 @@ POOLS = {None: 0, "max": 1, "avg": 2}
 
 def compile(layers: Layer | Sequence[Layer], tensors: Tensors | Sequence[Tensors],
             config: SCNNConfig, *, inputs: Sequence[np.ndarray] | None = None, chain: bool = True,
-            actual: bool = True, base: int = 0) -> Program:
+            actual: bool = True, base: int = 0,
+            known: Sequence[np.ndarray | None] | None = None) -> Program:
     """The program that runs `layers` (or one layer) one after the other.
 
     In a `chain` each layer takes the outputs of the one before: on chip where everything fits, else
     the program has another segment that loads them. Without, each loads its own activations, all in
     one segment. `inputs`: several inputs of the first layer, through all layers in turn (default:
     the first tensors' activations). `actual`: what fits is judged on these tensors, else on the
-    densest. `base`: address of the image. Raises ValueError, one line naming layer and rule.
+    densest. `base`: address of the image. `known`: outputs of layers that the caller has computed
+    already (without `inputs`); else the golden model does. Raises ValueError, one line naming
+    layer and rule.
     """
     if isinstance(layers, Layer):
         layers = [layers]
@@ -41,7 +44,7 @@ def compile(layers: Layer | Sequence[Layer], tensors: Tensors | Sequence[Tensors
         raise ValueError("layers must be at least one")
     for layer, given in zip(layers, tensors, strict=True):
         check(layer, given, config)
-    stages, images = _stages(layers, tensors, config, inputs, chain)
+    stages, images = _stages(layers, tensors, config, inputs, chain, known)
     planned = Planner(config, actual).segments(stages, chain)
     segments = [_Builder(config, base, actual).segment(plans, images) for plans in planned]
     return Program(config=config, segments=tuple(segments), images=images,
@@ -49,7 +52,8 @@ def compile(layers: Layer | Sequence[Layer], tensors: Tensors | Sequence[Tensors
 
 
 def _stages(layers: Sequence[Layer], tensors: Sequence[Tensors], config: SCNNConfig,
-            inputs: Sequence[np.ndarray] | None, chain: bool) -> tuple[list[Stage], int]:
+            inputs: Sequence[np.ndarray] | None, chain: bool,
+            known: Sequence[np.ndarray | None] | None) -> tuple[list[Stage], int]:
     """The layers as stages, and how many images pass through them."""
     given = [tensors[0].activations] if inputs is None else list(inputs)
     results: list[Any] = []
@@ -57,7 +61,8 @@ def _stages(layers: Sequence[Layer], tensors: Sequence[Tensors], config: SCNNCon
         if results:     # the shift that the first image asked for
             layers = [r.layer for r in results[0]]
         own = [replace(tensors[0], activations=first), *tensors[1:]]
-        results.append(golden.outputs(layers, own, config, chain=chain))
+        results.append(golden.outputs(layers, own, config, chain=chain,
+                                      known=known if inputs is None else None))
     done = [r.layer for r in results[0]]
     takes = [[first if not n or not chain else run[n - 1].outputs for first, run in
               zip(given, results, strict=True)] for n in range(len(done))]

@@ -40,7 +40,9 @@ class SCNN:
     def compile(self, layers: Sequence[Layer], tensors: Sequence[Tensors],
                 config: SCNNConfig) -> Any:
         from golden.scnn.compile import compile
-        return compile(layers, tensors, config)
+        # In a chain a layer's outputs are the next one's activations.
+        known = [*(given.activations for given in tensors[1:]), None]
+        return compile(layers, tensors, config, known=known)
 
     def cycles(self, program: Any, config: SCNNConfig, memory: Memory) -> Cycles:
         from golden.scnn.cycles import cycles

@@ -121,3 +121,14 @@ def test_inputs_may_be_given_apart():
     program = compile(layers, tensors, PRESETS["demo"], inputs=[other.activations])
     got = decode.outputs(execute.run(program), program)[0]
     assert np.array_equal(got, last_outputs(layers, tensors, other.activations, PRESETS["demo"]))
+
+
+def test_outputs_that_are_known_are_not_computed_again():
+    layers = lenet()
+    tensors = [synthetic(layer, seed=1, data_bits=8) for layer in layers]
+    results = golden.outputs(layers, tensors, PRESETS["demo"])
+    known = [result.outputs for result in results]
+    program = compile(layers, tensors, PRESETS["demo"], known=[*known[:-1], None])
+    assert program.image == compile(layers, tensors, PRESETS["demo"]).image
+    wrong = compile(layers, tensors, PRESETS["demo"], known=[known[0], 0 * known[1], None])
+    assert not wrong.passes[2].tile.any()
