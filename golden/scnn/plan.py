@@ -118,12 +118,14 @@ class Planner:
 
     def _loaded(self, stage: Stage, rows: Span | None = None, cols: Span | None = None,
                 corner: tuple[int, int] = (0, 0),
-                place: tuple[int, int] = (0, 0)) -> Plan | str:
-        """The plan that loads (a tile of) the stage's input and computes all of K; or why not."""
+                place: tuple[int, int] = (0, 0), split: bool = False) -> Plan | str:
+        """The plan that loads (a tile of) the stage's input and computes all of K; or why not.
+
+        `split`: its channels are to be dealt over the PEs; else only where they must be.
+        """
         config = self.config
         rows, cols = rows or stage.rows, cols or stage.cols
-        split = stage.one_output or stage.channels > config.max_channels
-        if split:
+        if split or self._dealt(stage):
             return self._plan(stage, whole(rows, config.pe_rows), whole(cols, config.pe_cols),
                               True, corner=corner, place=place, load=True)
         plan: Plan | str = ""
@@ -132,6 +134,10 @@ class Planner:
             if not isinstance(plan, str):
                 break
         return plan
+
+    def _dealt(self, stage: Stage) -> bool:
+        """Channels are dealt over the PEs whatever else would do."""
+        return stage.one_output or stage.channels > self.config.max_channels
 
     def _cuts(self, rows: Span, cols: Span) -> list[tuple[Axis, Axis]]:
         """Ways to deal the inputs: near their outputs, evenly, evenly over fewer PEs.
@@ -294,14 +300,24 @@ class Planner:
         """The passes of a stage that loads its input and stores its output.
 
         The fewest tiles that do. If their outputs come in several chunks, each of which loads the
-        inputs again, more tiles are tried, no more of them than there were passes.
+        inputs again, more tiles are tried, no more of them than there were passes. Where even the
+        smallest tiles have too many channels for a PE's RAM, the channels are dealt over the PEs.
         """
-        best: list = []
+        plans = self._alone(stage, False)
+        if isinstance(plans, str) and not isinstance(plans, Never) and not self._dealt(stage):
+            dealt = self._alone(stage, True)
+            plans = plans if isinstance(dealt, str) else dealt
+        if isinstance(plans, str):
+            raise ValueError(f"{stage.layer.name}: {plans}")
+        return plans
+
+    def _alone(self, stage: Stage, split: bool) -> list[Plan] | str:
+        best: list[Plan] = []
         why, least, most = "", float("inf"), 0
         for counts in _tile_counts(stage):
             if best and counts[0] * counts[1] > most:
                 break
-            plans = self._tiled(stage, counts)
+            plans = self._tiled(stage, counts, split)
             if isinstance(plans, str):
                 why = plans
                 if isinstance(why, Never):
@@ -312,15 +328,13 @@ class Planner:
             cost = self._cost(plans) if most else 0.0
             if cost < least:
                 best, least = plans, cost
-        if not best:
-            raise ValueError(f"{stage.layer.name}: {why}")
-        return best
+        return best or why
 
-    def _tiled(self, stage: Stage, counts: tuple[int, int]) -> list[Plan] | str:
+    def _tiled(self, stage: Stage, counts: tuple[int, int], split: bool) -> list[Plan] | str:
         """The passes of so many tiles down and across; or why not."""
         plans: list[Plan] = []
         for rows, cols, corner, place in _tiles(stage, *counts):
-            plan = self._loaded(stage, rows, cols, corner, place)
+            plan = self._loaded(stage, rows, cols, corner, place, split)
             chunks = plan if isinstance(plan, str) else self._chunks(plan)
             if isinstance(chunks, str):
                 return chunks

@@ -1,12 +1,16 @@
 """compile: what it lays out, run by the executor, gives the golden outputs."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from golden.layers import Layer, Pool
 from golden.scnn import decode, execute, golden
 from golden.scnn.compile import compile
+from golden.tensors import synthetic
+from hw.scnn.config import PRESETS
 from tests.scnn.random_layers import random_config, random_layer, random_tensors
 
 CANNOT = ("must fit into", "must hold at most max_channels")
@@ -63,3 +67,27 @@ def check_image(program, tensors):
 def kept(span):
     """Input cells that some tap touches: those of other phases are never loaded."""
     return (np.arange(span.inputs) + span.pad) % span.stride < span.phases
+
+
+def test_channels_too_many_for_a_pe_are_dealt():
+    """Twenty channels need twenty rows; the PEs have eight each."""
+    config = replace(PRESETS["small"], ram_elements=16)
+    layer = Layer(name="deep", c=20, h=4, w=3, k=5, r=2, s=1, shift=None, out_bits=8)
+    tensors = synthetic(layer, seed=1, data_bits=8)
+    program = compile(layer, tensors, config)
+    assert all(one.split and one.channels == 5 for one in program.passes)
+    assert np.array_equal(decode.outputs(execute.run(program), program)[0],
+                          golden.outputs([layer], [tensors], config)[0].outputs)
+
+
+def test_a_global_pooling_uses_fewer_pes():
+    """Halos over four hops cost more than the products that more PEs would save."""
+    config = replace(PRESETS["small"], pe_rows=4, pe_cols=4)
+    layer = Layer(name="last", c=8, h=4, w=4, k=8, r=3, s=3, pad=1, shift=6, out_bits=8,
+                  pool=Pool(kind="avg", k=4, s=4))
+    tensors = synthetic(layer, seed=1, data_bits=8, activation_density=0.5)
+    program = compile(layer, tensors, config)
+    one = program.passes[0]
+    assert len(one.rows.filled) * len(one.cols.filled) < 16
+    assert np.array_equal(decode.outputs(execute.run(program), program)[0],
+                          golden.outputs([layer], [tensors], config)[0].outputs)
