@@ -200,5 +200,8 @@ class WeightDecoder(wiring.Component):
             m.d.sync += lines.eq(0)
         with m.Elif(take):
             m.d.sync += lines.eq(lines + 1)
-        with m.If(self.complete & lines.any() & (groups != lay.groups)):
+        # Only right after the last line: later the next descriptor comes in, beat by beat.
+        took = Signal()
+        m.d.sync += took.eq(take)
+        with m.If(took & self.complete & (groups != lay.groups)):
             m.d.sync += self.error.eq(1)

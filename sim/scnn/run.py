@@ -91,10 +91,12 @@ def run_programs(build: Build, programs: Sequence[Program], *, memory: Memory = 
                  seed: int = 1, check: bool = True, waves: Any = None, **options: Any) -> list[Run]:
     """Runs programs one after the other in one simulator process.
 
-    `options` are those of `sim.common.program.Job`. With `check`, a program that does not finish
-    or breaks a rule of the bus raises BenchFailed.
+    Each begins with a reset, its segments follow each other without. `options` are those of
+    `sim.common.program.Job`. With `check`, a program that does not finish or breaks a rule of the
+    bus raises BenchFailed.
     """
-    jobs = [job(s, memory, **options) for p in programs for s in p.segments]
+    jobs = [job(s, memory, **{"reset": n == 0, **options})
+            for p in programs for n, s in enumerate(p.segments)]
     results = iter(host.run_programs(build, jobs, seed=seed, check=check, waves=waves))
     return [Run(p, tuple(next(results) for _ in p.segments)) for p in programs]
 
