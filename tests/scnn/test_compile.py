@@ -91,3 +91,23 @@ def test_a_global_pooling_uses_fewer_pes():
     assert len(one.rows.filled) * len(one.cols.filled) < 16
     assert np.array_equal(decode.outputs(execute.run(program), program)[0],
                           golden.outputs([layer], [tensors], config)[0].outputs)
+
+
+def test_a_channel_advance_beyond_15_begins_a_line():
+    """The step between slots has four bits: 15 channels further is one, 16 is not."""
+    layer = Layer(name="far", c=36, h=1, w=1, k=1, r=1, s=1, shift=0, out_bits=8)
+    tensors = synthetic(layer, seed=1, data_bits=8)
+    sparse = np.zeros_like(tensors.weights)
+    sparse[0, [1, 16, 32]] = 1
+    tensors = replace(tensors, weights=sparse)
+    config = replace(PRESETS["small"], pe_rows=1, pe_cols=1, weight_bus=4)
+    for split in (True, False):     # an FC layer is dealt; the same as a plane of two is not
+        if not split:
+            layer = replace(layer, w=2)
+            tensors = replace(tensors, activations=np.repeat(tensors.activations, 2, axis=2))
+        program = compile(layer, tensors, config)
+        table = program.passes[0].weights
+        assert program.passes[0].split == split
+        assert table.channel[table.kind == 1].tolist() == [1, 16, 32]
+        assert (table.kind == 1).sum(axis=1).tolist() == ([0, 2, 1] if split else [2, 1])
+        check_image(program, tensors)
