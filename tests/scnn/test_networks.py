@@ -1,0 +1,54 @@
+"""Real layers at the paper's size: the 64-PE RTL against golden and the cycle model."""
+
+import numpy as np
+import pytest
+
+from golden.scnn import golden
+from golden.scnn.compile import compile
+from golden.scnn.cycles import cycles
+from hw.scnn.config import PRESETS
+from sim.scnn.run import build_top, run_programs
+from sparseforge.networks.network import network, synthesise
+
+CONFIG = PRESETS["paper"]
+LARGEST_IMAGE = 1 << 26     # bytes
+
+
+@pytest.fixture(scope="module")
+def build():
+    return build_top(CONFIG, "verilator", memory_bytes=LARGEST_IMAGE)
+
+
+def layers_of(name, wanted):
+    """(layer, tensors) of a network's layers, synthetic at their published densities."""
+    entries = [e for e in network(name).entries if wanted(e.layer)]
+    return list(synthesise(entries, acc_bits=CONFIG.acc_bits))
+
+
+def run_and_compare(build, pairs):
+    """Each layer as a program of its own: every output, every cycle, every counter."""
+    for layer, tensors in pairs:
+        program = compile(layer, tensors, CONFIG)
+        run, = run_programs(build, [program])
+        expected = golden.outputs([layer], [tensors], CONFIG)[0].outputs
+        assert np.array_equal(np.stack(run.outputs()).reshape(expected.shape), expected), layer
+        report = cycles(program)
+        assert run.cycles == report.segment_cycles, layer
+        assert run.products == report.products, layer
+        assert run.causes == report.causes, layer
+        print(f"{layer.name}: {report.cycles} cycles, {run.wall_s:.1f} s", flush=True)
+
+
+def test_alexnet_conv3(build):
+    run_and_compare(build, layers_of("alexnet", lambda layer: layer.name == "conv3"))
+
+
+def test_googlenet_inception_5b(build):
+    run_and_compare(build, layers_of("googlenet",
+                                     lambda layer: layer.name.startswith("inception_5b")))
+
+
+@pytest.mark.regress
+@pytest.mark.parametrize("name", ["alexnet", "googlenet", "vgg16"])
+def test_all_convolutions(build, name):
+    run_and_compare(build, layers_of(name, lambda layer: not layer.is_fc))
