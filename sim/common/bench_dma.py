@@ -199,9 +199,11 @@ async def full_rate(dut):
     counts = (300, 1, 16, 200)
     beat, page = config["data_bits"] // 8, 32768 // config["data_bits"]
     transfers = [(n * (300 + page) // page * page, beats) for n, beats in enumerate(counts)]
-    values = await settings(dut, rng(), beat, latency=64, outstanding=64, rate_beats=1,
-                            rate_cycles=1)
-    model = golden(timing.reader, config, values)
+    words = [[rng(n).getrandbits(8 * beat) for _ in range(n)] for n in counts]
+    fast = {"latency": 64, "outstanding": 64, "rate_beats": 1, "rate_cycles": 1}
+    await settings(dut, rng(), beat, **fast)
+    await write_all(dut, transfers, words, rng(), 0)
+    model = golden(timing.reader, config, await settings(dut, rng(), beat, **fast))
     beats = await read_all(dut, transfers, rng(), 0, model, p_ready=1)
-    assert len(beats) == sum(counts)
+    assert [word for word, _ in beats] == [word for region in words for word in region]
     assert model.state[timing.NOW] == 68 + sum(counts)
