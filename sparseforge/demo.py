@@ -181,6 +181,17 @@ def differences(given: Work, report: Report, measured: Measured) -> list[str]:
             f"{np.size(own)} differ" for what, rtl, own in pairs if not np.array_equal(rtl, own)]
 
 
+def why_not_faster(given: Work, report: Report) -> str:
+    """Why small planes gain little, in the run's numbers: work per sum against its draining."""
+    images, lanes = len(given.planes), report.config.lanes
+    _, products = predicted(report, images)
+    parts = [f"{layer.name} {products[:, n].sum() / (images * layer.k * layer.ho * layer.wo):.1f}"
+             for n, layer in enumerate(given.layers)]
+    return (f"Products per output sum: {', '.join(parts)}. A PE makes up to {lanes} products in a "
+            f"cycle and drains about one sum in a cycle, halos included, so a layer pays where "
+            f"its sums are of well over {lanes} products; wide networks' are of hundreds.")
+
+
 def why_not_64(given: Work, small: Report, large: Report) -> str:
     """Why more PEs do worse on such images, in the model's numbers."""
     config, share = large.config, {}
@@ -218,6 +229,7 @@ def show(console: Console, images: int, preset: str, simulator: str) -> bool:
     console.print(layer_table(given, report, measured, f"over {images} images, preset {preset}"))
     console.print("speed-up over DCNN: a dense machine of as many multipliers and PEs; without "
                   "loading each first plane and storing each last. Time: PE-cycles.", style="dim")
+    console.print(why_not_faster(given, report))
     console.print(digits_table(given, measured.logits))
     wrong = differences(given, report, measured)
     console.print("[red]the RTL differs: " + "; ".join(wrong) + "[/red]" if wrong else

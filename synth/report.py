@@ -26,7 +26,7 @@ def group(result, rows, *, rest="other"):
     """
     blocks = result["blocks"]
     sums = {row: {"flipflops": 0, "gate_equivalents": 0.0, "memory_bits": 0, "memory_ge": 0.0}
-            for row in [*(row for _, row in rows), rest]}
+            for row in [*(row for _, row in rows if row != rest), rest]}
     for (module, row), times in _placed(result["design"], blocks, rows, rest).items():
         block, entry = blocks[module], sums[row]
         for key in ("flipflops", "gate_equivalents", "memory_bits"):

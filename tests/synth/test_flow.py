@@ -182,6 +182,8 @@ def test_rows_inherit_from_the_parent():
     assert rows["mixer"]["gate_equivalents"] == pytest.approx(28 / 3, abs=0.01)
     assert rows["other"]["gate_equivalents"] == 0
     assert sum(row["share"] for row in rows.values()) == pytest.approx(1, abs=1e-5)
+    named = report.group(result, [("*_mix", "other"), ("Reg", "registers")])
+    assert list(named) == ["registers", "other"]
     inherited = report.group(result, [("chain", "all of it")])
     assert inherited["all of it"]["flipflops"] == 20
     assert inherited["other"]["share"] == 0
