@@ -11,7 +11,7 @@ BOUND = 10
 
 @pytest.mark.parametrize("cls", [Reader, Writer])
 def test_no_address_outside_the_window(cls):
-    prove(cls(14, 64, **SMALL), cls.__name__.lower(), properties=proofs.dma, bound=BOUND,
+    prove(cls(14, 64, **SMALL), f"dma_{cls.__name__.lower()}", properties=proofs.dma, bound=BOUND,
           cover_depth=0)
 
 
