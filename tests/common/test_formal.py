@@ -38,7 +38,8 @@ DMA = {"reader": (Reader, proofs_axi.reader, ("r",)), "writer": (Writer, proofs_
 def test_dma_stays_in_the_window(name):
     """In every run of 8 cycles; the rare cases are reached in longer ones."""
     block, properties, never_wait = DMA[name]
-    prove(block(14, 64, beats_bits=5, max_burst=3, outstanding=2), name, properties=properties,
+    # Bursts of 2: yices 2.6.5 dies on the covers of longer ones. test_dma_formal has bursts of 3.
+    prove(block(14, 64, beats_bits=5, max_burst=2, outstanding=2), name, properties=properties,
           bound=8, cover_depth=24, never_wait=never_wait)
 
 
