@@ -164,14 +164,6 @@ def next_line(reader, beats, free):
     return taken
 
 
-@njit
-def wait_taken(reader, commands):
-    """Steps until so many commands in all have been taken. Returns the cycle of the last one."""
-    while reader.state[TAKEN] < commands:
-        step(reader, 0)
-    return reader.state[NOW] - 1
-
-
 W_DEPTH = 512       # beats that the memory holds back for an address
 
 # `Writer.state`, after NOW. The counts BURSTS_*, BEATS_* only grow.

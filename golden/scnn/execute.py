@@ -14,7 +14,7 @@ import numpy as np
 from golden.layers import wrap
 from golden.scnn import decode, layout, ppu
 from golden.scnn.activations import _place, empty_lines
-from golden.scnn.program import ALL, BIAS, ROW, WEIGHT, Encoded, LineTable, Program, Segment
+from golden.scnn.program import ALL, BIAS, ROW, WEIGHT, LineTable, Program, Segment
 from hw.scnn.config import SCNNConfig
 
 Ram = dict[int, list[list[tuple[int, int]]]]        # channel to rows of (value, run)
@@ -271,14 +271,3 @@ class Machine:
 def rams(machine: Machine) -> list[Ram]:
     """The input RAMs: what the last layer left."""
     return machine.inputs
-
-
-def encoded_rams(encoded: Encoded, pe: int) -> Ram:
-    """One PE's part of an `Encoded` in the executor's form."""
-    out: Ram = {}
-    for channel in np.flatnonzero(encoded.count[pe]).tolist():
-        a = int(encoded.start[pe, channel])
-        b = a + int(encoded.count[pe, channel])
-        out[channel] = [list(zip(v, r, strict=True)) for v, r in
-                        zip(encoded.value[a:b].tolist(), encoded.run[a:b].tolist(), strict=True)]
-    return out

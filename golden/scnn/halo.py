@@ -1,6 +1,5 @@
 """What a halo step of SCNN does to the windows of all PEs: whole strips at once."""
 
-import numpy as np
 
 
 def strip(op, layer, row, col):
@@ -48,9 +47,3 @@ def exchange(op, windows, layer, rows, cols):
     for to, y, x, sent in moves:
         out[to][y:y + sent.shape[0], x:x + sent.shape[1]] += sent
     return out
-
-
-def steps_sent(op, layer, row, col):
-    """Sums that a PE sends in the step."""
-    _, (_, h), (_, w), _, _ = strip(op, layer, row, col)
-    return int(np.prod([h, w, layer["kc"]]))

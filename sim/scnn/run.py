@@ -13,7 +13,7 @@ from golden.scnn.layer import Memory
 from golden.scnn.program import Program, Segment
 from hw.emit import emit
 from hw.scnn.config import SCNNConfig
-from hw.scnn.engine import CAUSES, COUNTERS
+from hw.scnn.engine import CAUSES
 from hw.scnn.pe import PE
 from hw.scnn.top import Top
 from sim.common import program as host
@@ -99,6 +99,3 @@ def run_programs(build: Build, programs: Sequence[Program], *, memory: Memory = 
             for p in programs for n, s in enumerate(p.segments)]
     results = iter(host.run_programs(build, jobs, seed=seed, check=check, waves=waves))
     return [Run(p, tuple(next(results) for _ in p.segments)) for p in programs]
-
-
-__all__ = ["CAUSES", "COUNTERS", "Run", "build_top", "job", "run_programs"]

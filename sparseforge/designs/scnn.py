@@ -15,7 +15,6 @@ from sparseforge.errors import RunFailed, user_input
 from sparseforge.registry import Cycles, Dense, LayerCycles, Measured, Memory, Shape, Waves
 
 LIMIT = 1 << 26         # cycles of a run: far beyond any real one; the shell's watchdog is sooner
-IMAGE = 1 << 26         # bytes of memory that Verilator's bench has
 
 
 class SCNN:
