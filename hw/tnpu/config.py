@@ -1,0 +1,92 @@
+"""Parameters of TNPU (Li et al., ASP-DAC 2019, Section 4.1) and what follows from them."""
+
+from dataclasses import dataclass
+
+BLOCK = 16      # channels that every layer's order of additions takes together, on any grid
+
+
+@dataclass(frozen=True, kw_only=True)
+class TNPUConfig:
+    """One TNPU instance. Buffers in words of `lanes` fp32 values, latencies in cycles."""
+
+    lanes: int = 16             # columns of the grid and rows of PU-c; PU-f is one row
+    slots: int = 32             # local sums per PE
+    mul_latency: int = 3
+    add_latency: int = 4
+    x_words_c: int = 8192       # PU-c's neuron buffer: the row operand
+    w_words_c: int = 8192       # PU-c's synapse buffer: the column operand
+    s_words_c: int = 2048       # PU-c's neuron buffer for sums, each of its two banks
+    x_words_f: int = 2048
+    w_words_f: int = 4096
+    s_words_f: int = 2048
+    semaphores: int = 32        # tokens between instructions
+    queue_depth: int = 8        # instructions decoded ahead, per unit
+    rate_beats: int = 171       # the memory bus: so many beats ...
+    rate_cycles: int = 256      # ... in so many cycles, reads and writes together
+    share_c: int = 0            # of 256 parts of the bus kept for PU-c, the rest for PU-f; 0: both
+    addr_bits: int = 32
+
+    def __post_init__(self):
+        if self.lanes not in (2, 4, 8, 16):
+            raise ValueError(f"lanes must be 2, 4, 8 or 16, not {self.lanes}")
+        for name, low, high in (("slots", 2, 256), ("mul_latency", 1, 16), ("add_latency", 1, 16),
+                                ("semaphores", 2, 64), ("queue_depth", 2, 64),
+                                ("addr_bits", 16, 64)):
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name} must be {low} to {high}, not {getattr(self, name)}")
+        for kind in "xws":
+            for unit in "cf":
+                name = f"{kind}_words_{unit}"
+                words = getattr(self, name)
+                if not 2 * self.lanes <= words <= 1 << 16 or words % self.lanes:
+                    raise ValueError(f"{name} must be a multiple of lanes ({self.lanes}) from "
+                                     f"{2 * self.lanes} to 65536, not {words}")
+        if not 1 <= self.rate_beats <= self.rate_cycles <= 4096:
+            raise ValueError(f"rate_beats must be 1 to rate_cycles ({self.rate_cycles}), and that "
+                             f"at most 4096, not {self.rate_beats}")
+        if not 0 <= self.share_c < 256:
+            raise ValueError(f"share_c must be 0 (shared) to 255, not {self.share_c}")
+
+    @property
+    def memory_bits(self):
+        """A beat is a word."""
+        return 32 * self.lanes
+
+    @property
+    def word_bytes(self):
+        return 4 * self.lanes
+
+    @property
+    def multipliers(self):
+        """PU-c and PU-f."""
+        return self.lanes * self.lanes + self.lanes
+
+    @property
+    def slot_distance(self):
+        """Cycles between two additions to the same local sum."""
+        return self.add_latency + 1
+
+    def rows(self, unit):
+        """Rows of PEs of unit "c" or "f"."""
+        return self.lanes if unit == "c" else 1
+
+    def words(self, unit):
+        """Words of X, W and of each bank of S."""
+        return tuple(getattr(self, f"{kind}_words_{unit}") for kind in "xws")
+
+    def min_pass(self, unit):
+        """Cycles until a sum that entered the chain can enter it again."""
+        return 3 + self.mul_latency + self.rows(unit) * self.add_latency
+
+
+PRESETS = {
+    # 17 x 16 PEs, DDR3-2133 at 400 MHz; the buffers are ours (README).
+    "paper": TNPUConfig(),
+    # Trains the digits in a simulator.
+    "small": TNPUConfig(lanes=4, slots=12, x_words_c=1024, w_words_c=1024, s_words_c=512,
+                        x_words_f=512, w_words_f=1024, s_words_f=256),
+    # As small as it gets.
+    "tiny": TNPUConfig(lanes=2, slots=5, mul_latency=2, add_latency=3, x_words_c=256,
+                       w_words_c=256, s_words_c=128, x_words_f=128, w_words_f=256, s_words_f=64,
+                       semaphores=24, queue_depth=3, rate_beats=3, rate_cycles=5),
+}
