@@ -56,8 +56,8 @@ class Bound(IntEnum):
 
 FIELDS = [
     ("opcode", 4),
-    ("wait", 64),
-    ("signal", 64),
+    ("wait", 32),
+    ("signal", 32),
     ("bank", 1),
     ("inner", 3),
     ("gap", 12),
