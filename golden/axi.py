@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from golden.jit import njit
+from golden.program import PAGE, Memory
 
-PAGE = 4096
 COMMANDS = 16       # more than ever wait
 
 # `Reader.state`
@@ -39,17 +39,6 @@ class Reader(NamedTuple):
 LATENCY, OUTSTANDING, RATE_BEATS, RATE_CYCLES, MAX_BURST, TAG_DEPTH, PAGE_BEATS, BUFFER = range(8)
 
 
-def _checked(latency: int, outstanding: int, bandwidth: tuple[int, int]) -> tuple[int, int]:
-    """The bandwidth; ValueError on what the memory refuses."""
-    beats, cycles = bandwidth
-    if not 1 <= beats <= cycles:
-        raise ValueError(f"bandwidth must be 1 beat per cycle or less, not {beats}/{cycles}")
-    if latency < 1 or outstanding < 1:
-        raise ValueError(f"latency and outstanding must be at least 1, not {latency}, "
-                         f"{outstanding}")
-    return beats, cycles
-
-
 def reader(beat_bytes: int, *, latency: int = 64, outstanding: int = 8,
            bandwidth: tuple[int, int] = (1, 1), max_burst: int = 16, bursts: int = 8,
            buffer: int | None = None) -> Reader:
@@ -57,7 +46,7 @@ def reader(beat_bytes: int, *, latency: int = 64, outstanding: int = 8,
 
     `bandwidth` is (beats, cycles). Raises ValueError on what the memory refuses.
     """
-    beats, cycles = _checked(latency, outstanding, bandwidth)
+    beats, cycles = Memory(latency, outstanding, bandwidth).bandwidth
     state = np.zeros(FIELDS, np.int64)
     state[CREDIT] = bursts * max_burst if buffer is None else buffer
     state[RATE] = beats + cycles - 1
@@ -170,14 +159,13 @@ W_DEPTH = 512       # beats that the memory holds back for an address
 (W_FULL, W_CHECK_BEAT, W_CHECK_LEFT, W_ACTIVE, W_BEAT, W_LEFT, W_HELD, W_LEVEL, W_QUEUED, W_TAGS,
  W_BEGUN, W_AW, W_SENT, W_GIVEN, W_TAKEN, W_ACCEPTED, BURSTS_CUT, BURSTS_ISSUED, BURSTS_AW,
  BURSTS_SENT, BURSTS_PERFORMED, BURSTS_ANSWERED, BEATS_AW, BEATS_W, W_AW_READY, W_READY, W_B_VALID,
- W_RATE, W_DONE, W_DONE_VALID, W_FIELDS) = range(1, 32)
+ W_RATE, W_DONE_VALID, W_FIELDS) = range(1, 31)
 
 
 class Writer(NamedTuple):
     """A `Writer` and the memory's write side. Create with `writer`.
 
-    ``state[W_DONE_VALID]`` is ``done.valid`` in cycle NOW, ``state[W_DONE]`` the regions done
-    until then, that one included.
+    ``state[W_DONE_VALID]`` is ``done.valid`` in cycle NOW.
     """
 
     state: np.ndarray       # int64 [W_FIELDS]
@@ -192,7 +180,7 @@ def writer(beat_bytes: int, *, latency: int = 64, outstanding: int = 8,
            bandwidth: tuple[int, int] = (1, 1), max_burst: int = 16, bursts: int = 8,
            buffer: int | None = None) -> Writer:
     """An idle writer at cycle 0; parameters and errors as for `reader`."""
-    beats, cycles = _checked(latency, outstanding, bandwidth)
+    beats, cycles = Memory(latency, outstanding, bandwidth).bandwidth
     state = np.zeros(W_FIELDS, np.int64)
     state[W_RATE] = beats + cycles - 1
     state[W_AW_READY] = state[W_READY] = 1
@@ -277,7 +265,6 @@ def write_step(writer, valid, last):
     if (not s[W_FULL] or leaving) and s[W_TAKEN] < s[W_GIVEN]:
         accept = writer.commands[s[W_TAKEN] % COMMANDS, 0] <= s[NOW]
     s[W_DONE_VALID] = answer and writer.final[s[BURSTS_ANSWERED] % ring]
-    s[W_DONE] += s[W_DONE_VALID]
     if w_taken:
         s[W_LEVEL] -= 1
         s[W_SENT] = 0 if w_end else s[W_SENT] + 1
@@ -305,25 +292,3 @@ def write_step(writer, valid, last):
         s[W_TAKEN] += 1
     s[NOW] += 1
     return taken
-
-
-@njit
-def give_beat(writer, earliest, last):
-    """Offers a beat from `earliest` on until it is taken. Returns the cycle.
-
-    Its region must have been commanded and have room.
-    """
-    s = writer.state
-    while s[NOW] < earliest:
-        write_step(writer, False, False)
-    while not write_step(writer, True, last):
-        pass
-    return s[NOW] - 1
-
-
-@njit
-def wait_done(writer, regions):
-    """Steps until so many regions in all are done. Returns the cycle with ``done.valid``."""
-    while writer.state[W_DONE] < regions:
-        write_step(writer, False, False)
-    return writer.state[NOW]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from golden.jit import njit
 
 
 def convolve(weights: np.ndarray, activations: np.ndarray, stride: int = 1,
@@ -81,8 +82,8 @@ def _magnitude(values: np.ndarray) -> int:
     return max(abs(int(values.min(initial=0))), abs(int(values.max(initial=0))))
 
 
-@numba.njit(cache=True)
-def _shifted_matmul(w, a, out, product_shift):      # pragma: no cover (compiled)
+@njit
+def _shifted_matmul(w, a, out, product_shift):
     """out[k, n] += Σ_c (w[k, c] · a[c, n]) >> product_shift; zero weights are skipped."""
     for k in range(w.shape[0]):
         row = out[k]

@@ -15,9 +15,10 @@ from typing import Annotated, Any
 
 import typer
 
+from golden.program import Memory
 from sparseforge import runs
 from sparseforge.options import LayerOptions
-from sparseforge.registry import Design, Memory, design
+from sparseforge.registry import Design, design
 from sparseforge.workload import workload
 
 NETWORKS = ("alexnet", "googlenet", "vgg16", "resnet50")

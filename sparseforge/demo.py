@@ -94,22 +94,23 @@ def measure(given: Work, compiled: Program, simulator: str) -> Measured:
     the layer's. BenchFailed if a run does not finish; SimulatorMissing.
     """
     from sim.common import program as host
-    from sim.scnn import run as scnn
+    from sim.common.design import Run, job
+    from sim.scnn.run import RTL
     with working(f"building the RTL for {simulator} (kept for the next time)"):
-        build = scnn.build_top(compiled.config, simulator)
+        build = RTL.build(compiled.config, simulator)
     with working(f"{len(given.planes)} images through the RTL, all layers back to back"):
-        whole = scnn.run_programs(build, [compiled])[0]
-    full = scnn.job(compiled.segments[0])
+        whole = RTL.run(build, [compiled])[0]
+    full = job(compiled.segments[0])
     jobs = [replace(full, writes=tuple((name, n if name == "DESC_COUNT" else value)
                                        for name, value in full.writes))
             for n in range(1, len(compiled.passes) + 1)]
     with working("the same, stopped after every layer, for each layer's share"):
-        runs = [scnn.Run(compiled, (result,)) for result in host.run_programs(build, jobs)]
+        runs = [Run(RTL, compiled, (result,)) for result in host.run_programs(build, jobs)]
     shape = len(given.planes), len(given.layers)
     return Measured(
         np.array([out.reshape(-1) for out in whole.outputs()]), whole.cycles[0],
         _steps([run.cycles[0] for run in runs]).reshape(shape),
-        _steps([run.products for run in runs]).reshape(shape))
+        _steps([run.count("products") for run in runs]).reshape(shape))
 
 
 def _steps(totals: Sequence[int]) -> np.ndarray:

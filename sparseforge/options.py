@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from sparseforge.registry import Memory
+from golden.program import Memory
 
 
 def _option(group: str, name: str, text: str) -> Any:
@@ -92,7 +92,10 @@ class MemoryOptions:
         beats, slash, cycles = self.bandwidth.partition("/")
         if not (slash and beats.isdecimal() and cycles.isdecimal()):
             raise ValueError(f"--bandwidth must be BEATS/CYCLES, not {self.bandwidth}")
-        return Memory(self.latency, self.outstanding, (int(beats), int(cycles)))
+        try:
+            return Memory(self.latency, self.outstanding, (int(beats), int(cycles)))
+        except ValueError as error:
+            raise ValueError(f"--{error}") from None
 
 
 GROUPS = (ConfigOptions, LayerOptions, MemoryOptions)

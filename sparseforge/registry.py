@@ -16,26 +16,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from golden.layers import Layer
+from golden.program import Memory
 from golden.tensors import Tensors
-
-
-@dataclass(frozen=True)
-class Memory:
-    """The bench's memory: cycles of latency, bursts in flight, (beats, cycles) each way."""
-
-    latency: int = 64
-    outstanding: int = 8
-    bandwidth: tuple[int, int] = (1, 1)
-
-    def __post_init__(self) -> None:
-        beats, cycles = self.bandwidth
-        if self.latency < 1:
-            raise ValueError(f"--latency must be at least 1, not {self.latency}")
-        if self.outstanding < 1:
-            raise ValueError(f"--outstanding must be at least 1, not {self.outstanding}")
-        if not 1 <= beats <= cycles:
-            raise ValueError(f"--bandwidth must be BEATS/CYCLES with 1 ≤ BEATS ≤ CYCLES, "
-                             f"not {beats}/{cycles}")
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from golden.program import Memory
 from sparseforge import progress
 from sparseforge.config import as_dict
 from sparseforge.errors import RunFailed, user_input
-from sparseforge.registry import Cycles, Design, Measured, Memory, Waves
+from sparseforge.registry import Cycles, Design, Measured, Waves
 from sparseforge.report.result import Figures, figures
 from sparseforge.workload import Step, Workload
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from golden.formats import run_length
+from golden.jit import njit
 from golden.scnn.geometry import Axis
 from golden.scnn.program import ALL, NEVER, ROW, Encoded, LineTable
 from hw.scnn.config import SCNNConfig
@@ -103,8 +103,8 @@ def _tile_rows(height: tuple[int, int], width: tuple[int, int], pitch: int,
     return -(-(worst + lead) // config.mults_i)
 
 
-@numba.njit(cache=True)
-def _place(pe, channel, bus):                            # pragma: no cover (compiled)
+@njit
+def _place(pe, channel, bus):
     """Line and slot of each row: as many as fit, one PE, no channel advance beyond 15."""
     line = np.zeros(len(pe), np.int64)
     slot = np.zeros(len(pe), np.int64)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from golden.layers import Layer
+from golden.program import Image
 from golden.scnn import activations, golden, layout
 from golden.scnn.geometry import Axis
 from golden.scnn.plan import Plan, Planner
@@ -18,7 +19,6 @@ from golden.scnn.weights import weight_lines
 from golden.tensors import Tensors
 from hw.scnn.config import SCNNConfig
 
-PAGE = 4096
 POOLS = {None: 0, "max": 1, "avg": 2}
 
 
@@ -89,36 +89,24 @@ class _Builder:
     """Lays out one segment's image: descriptors, then sections as they come, shared if equal."""
 
     def __init__(self, config: SCNNConfig, base: int, actual: bool) -> None:
-        self.config, self.base, self.actual = config, base, actual
-        self.parts: list[bytes] = []
-        self.at = base
+        self.config, self.actual = config, actual
+        self.image = Image(base, config.memory_bits, config.addr_bits)
         self.shared: dict[tuple[Any, ...], tuple[LineTable, int]] = {}
 
     def segment(self, plans: Sequence[Plan], images: int) -> Segment:
         config = self.config
         count = len(plans) * images
-        desc_addr = self._append(bytes(count * layout.descriptor_bytes(config)))
+        desc_addr = self.image.append(bytes(count * layout.descriptor_bytes(config)))
         passes = [self._pass(plan, image) for image in range(images) for plan in plans]
-        pages = -(-(self.at - self.base) // PAGE)
-        data = bytearray(b"".join(self.parts).ljust(pages * PAGE, b"\0"))
+        data = self.image.whole()
         size = layout.descriptor_bytes(config)
         for n, one in enumerate(passes):
             try:
                 data[n * size:(n + 1) * size] = layout.pack_descriptor(one.descriptor, config)
             except ValueError as error:
                 raise ValueError(f"{one.layer.name}: {error}") from None
-        return Segment(image=bytes(data), base=self.base, desc_addr=desc_addr, passes=tuple(passes))
-
-    def _append(self, data: bytes) -> int:
-        """Address of `data`, on a beat."""
-        where = self.at
-        beat = self.config.memory_bits // 8
-        data = data.ljust(-(-len(data) // beat) * beat, b"\0")
-        self.parts.append(data)
-        self.at += len(data)
-        if self.at > 1 << min(32, self.config.addr_bits):
-            raise ValueError(f"the memory image must end below 2^{min(32, self.config.addr_bits)}")
-        return where
+        return Segment(image=bytes(data), base=self.image.base, desc_addr=desc_addr,
+                       passes=tuple(passes))
 
     def _weights(self, plan: Plan) -> tuple[LineTable, int]:
         """The weight section and its address, one for all tiles and images."""
@@ -128,7 +116,7 @@ class _Builder:
             bias = np.zeros(blocks.groups * plan.kc, np.int64)
             bias[:plan.last - plan.first] = plan.stage.bias[plan.first:plan.last]
             table = weight_lines(blocks, bias, plan.split, self.config)
-            self.shared[key] = table, self._append(layout.pack(table, self.config).tobytes())
+            self.shared[key] = table, self.image.append(layout.pack(table, self.config).tobytes())
         return self.shared[key]
 
     def _pass(self, plan: Plan, image: int) -> LayerPass:
@@ -142,11 +130,14 @@ class _Builder:
         if plan.load:
             load = activations.row_lines(inputs, config)
             where |= {"load": 1, "load_lines": load.lines,
-                      "load_addr": self._append(layout.pack(load, config).tobytes())}
+                      "load_addr": self.image.append(layout.pack(load, config).tobytes())}
+        stored = None
         if plan.consumer is None:
             lines = self._store_lines(plan, image)
             region = bytes(lines * (config.line_bits // 8))
-            where |= {"store": 1, "store_lines": lines, "store_addr": self._append(region)}
+            address = self.image.append(region)
+            where |= {"store": 1, "store_lines": lines, "store_addr": address}
+            stored = address, address + len(region)
         fields = describe(plan) | where
         return LayerPass(
             layer=plan.stage.layer, index=plan.stage.index, image=image, outputs=plan.region,
@@ -155,7 +146,7 @@ class _Builder:
             plane=plan.stage.outputs[image].shape,
             groups=fields["groups"], kc=plan.kc, kc_last=fields["kc_last"],
             window_sums=plan.window_sums, descriptor=fields, weights=weights, load=load,
-            inputs=inputs, tile=plan.input(image), result=plan.result(image))
+            inputs=inputs, tile=plan.input(image), result=plan.result(image), stored=stored)
 
     def _store_lines(self, plan: Plan, image: int) -> int:
         """Capacity of the store region."""

@@ -16,7 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from golden.scnn.layer import CAUSES, Memory, PassReport, descriptor_beats, run_pass
+from golden.program import Memory
+from golden.scnn.layer import CAUSES, PassReport, run_pass
+from golden.scnn.layout import descriptor_bytes
 from golden.scnn.program import Program
 from hw.scnn.config import SCNNConfig
 
@@ -104,6 +106,11 @@ class Report:
     def products(self) -> int:
         """Multiplications of two non-zero operands: MACs done."""
         return sum(one.products for one in self.passes)
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """The hardware's counters that are no causes."""
+        return {"products": self.products}
 
     @property
     def vectors(self) -> int:
@@ -203,7 +210,7 @@ _shared: list[tuple[Program, Memory]] = []      # what the forked processes inhe
 def _run(job: _Job) -> PassReport:
     program, memory = _shared[-1]
     segment, config = program.segments[job.segment], program.config
-    size = descriptor_beats(config) * config.memory_bits // 8
+    size = descriptor_bytes(config)
     return run_pass(segment.passes[job.index], segment.desc_addr + job.index * size, config,
                     memory, cold=job.cold, rate=job.rate)
 

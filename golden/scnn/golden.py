@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
-
-from golden import layers as arithmetic
-from golden.layers import Layer
+from golden import outputs as integers
+from golden.layers import Layer, Result
 from golden.tensors import Tensors
 from hw.scnn.config import SCNNConfig
 
 
-def outputs(layers: Sequence[Layer], tensors: Sequence[Tensors], config: SCNNConfig, *,
-            chain: bool = True, allow_overflow: bool = True,
-            known: Sequence[np.ndarray | None] | None = None) -> list[arithmetic.Result]:
-    """Each layer's result, bit for bit as the hardware writes it.
-
-    In a `chain` a layer takes the outputs of the one before (flattened for an FC layer); else each
-    takes its own activations. A shift of None is filled in. Sums wrap at `acc_bits`, or raise
-    AccumulatorOverflow without `allow_overflow`. `known`: outputs that are taken as they are (with
-    no sums in the result), None where they are to be computed; those layers have their shift.
-    """
-    out: list[arithmetic.Result] = []
-    for n, (layer, given) in enumerate(zip(layers, tensors, strict=True)):
-        ready = known[n] if known else None
-        if ready is not None and layer.shift is not None:
-            ready = ready.reshape(layer.outputs_shape)
-            out.append(arithmetic.Result(ready, np.zeros(0, np.int64), layer))
-            continue
-        inputs = given.activations
-        if chain and out:
-            inputs = out[-1].outputs.reshape(layer.activations_shape)
-        out.append(arithmetic.reference(layer, given.weights, inputs, given.bias, config.acc_bits,
-                                        allow_overflow=allow_overflow))
-    return out
+def outputs(layers: Sequence[Layer], tensors: Sequence[Tensors], config: SCNNConfig,
+            **options: Any) -> list[Result]:
+    """Each layer's result; `options` are those of `golden.outputs.outputs`."""
+    return integers.outputs(layers, tensors, config.acc_bits, **options)

@@ -14,27 +14,16 @@ import numpy as np
 
 from golden import axi
 from golden.jit import njit
+from golden.program import Memory
 from golden.scnn import compute, drain, store
 from golden.scnn.compute import NEVER, Inputs, Lines
 from golden.scnn.emit import Emitted, encode
+from golden.scnn.layout import descriptor_bytes
 from golden.scnn.program import LayerPass, LineTable
 from hw.scnn.config import SCNNConfig
 from hw.scnn.descriptor import COMMON_FIELDS, TILE_FIELDS
 
 CAUSES = ("idle", "load", "multiply", "conflict", "starved", "drain", "barrier")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Memory:
-    """The bench memory: cycles, bursts, (beats, cycles)."""
-
-    latency: int = 64
-    outstanding: int = 8
-    bandwidth: tuple[int, int] = (1, 1)
-
-    def as_dict(self) -> dict[str, Any]:
-        return {"latency": self.latency, "outstanding": self.outstanding,
-                "bandwidth": self.bandwidth}
 
 
 class Groups(NamedTuple):
@@ -140,16 +129,9 @@ def emitted_by(given: LayerPass, config: SCNNConfig) -> Emitted:
     return encode(np.asarray(given.result) != 0, fields(given), config)
 
 
-def descriptor_beats(config: SCNNConfig) -> int:
-    """Beats of a descriptor; each begins a new beat."""
-    tiles = (config.pe_rows + config.pe_cols) * sum(bits for _, bits in TILE_FIELDS)
-    bits = sum(bits for _, bits in COMMON_FIELDS) + tiles + 32
-    return -(-bits // config.memory_bits)
-
-
 def _fetch(source: axi.Reader, address: int, config: SCNNConfig) -> int:
     """Fetch of the descriptor, begun in cycle 0: cycle in which the sequencer sees it."""
-    beats = descriptor_beats(config)
+    beats = descriptor_bytes(config) * 8 // config.memory_bits
     axi.command(source, 0, address * 8 // config.memory_bits, beats)
     return axi.next_line(source, beats, 0) - 1 + 3
 

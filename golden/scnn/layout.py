@@ -2,51 +2,18 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
-import numba
 import numpy as np
 
+from golden.formats import bits as fields
 from golden.formats import lines as line_format
 from golden.scnn.program import BIAS, NEVER, ROW, WEIGHT, LineTable
 from hw.scnn.config import SCNNConfig
 from hw.scnn.descriptor import COMMON_FIELDS, TILE_FIELDS
 
 HEADERS = 40        # bits before the slots' headers of 8 bits
-
-
-@numba.njit(cache=True)
-def _put(out, at, bits, value):                          # pragma: no cover (compiled)
-    """value[n, i] into `bits` bits of out[n], from bit at[i] on (bits that are zero so far)."""
-    for n in range(value.shape[0]):
-        for i in range(value.shape[1]):
-            word = np.uint64(value[n, i]) & ((np.uint64(1) << np.uint64(bits)) - np.uint64(1))
-            byte, shift, left = at[i] >> 3, at[i] & 7, bits
-            while left > 0:
-                out[n, byte] |= np.uint8((word << np.uint64(shift)) & np.uint64(255))
-                word >>= np.uint64(8 - shift)
-                left -= 8 - shift
-                byte, shift = byte + 1, 0
-
-
-@numba.njit(cache=True)
-def _get(data, at, bits, signed, value):                 # pragma: no cover (compiled)
-    """The reverse of `_put`."""
-    for n in range(value.shape[0]):
-        for i in range(value.shape[1]):
-            word, got = np.uint64(0), 0
-            byte, shift = at[i] >> 3, at[i] & 7
-            while got < bits:
-                word |= (np.uint64(data[n, byte]) >> np.uint64(shift)) << np.uint64(got)
-                got += 8 - shift
-                byte, shift = byte + 1, 0
-            word &= (np.uint64(1) << np.uint64(bits)) - np.uint64(1)
-            number = np.int64(word)
-            if signed and (number >> (bits - 1)) & 1:
-                number -= np.int64(1) << bits
-            value[n, i] = number
 
 
 def _bit_places(config: SCNNConfig) -> dict[str, np.ndarray]:
@@ -70,22 +37,19 @@ def pack(table: LineTable, config: SCNNConfig) -> np.ndarray:
     size = -(-config.line_payload_bits // 8)
     out = np.zeros((count, size), np.uint8)
 
-    def put(places, bits, value):
-        _put(out, places, bits, np.ascontiguousarray(value.reshape(count, -1), np.int64))
-
-    put(_ZERO, 16, table.target)
-    put(_CHANNEL, 16, table.channel[:, 0])
-    put(_FLAGS, 8, table.end_group + 2 * table.end_section.astype(np.int64))
+    fields.put(out, _ZERO, 16, table.target)
+    fields.put(out, _CHANNEL, 16, table.channel[:, 0])
+    fields.put(out, _FLAGS, 8, table.end_group + 2 * table.end_section.astype(np.int64))
     step = np.diff(table.channel, axis=1, prepend=table.channel[:, :1])
     for name, bits, value in (("kind", 2, table.kind), ("first", 1, table.first),
                               ("last", 1, table.last), ("step", 4, step),
                               ("value", config.data_bits, table.value),
                               ("run", config.index_bits, table.run)):
-        put(at[name], bits, value)
+        fields.put(out, at[name], bits, value)
     bias = np.zeros((*table.kind.shape, config.biases_per_slot), np.int64)
     if len(table.bias):
         bias[table.kind == BIAS] = table.bias
-        put(at["bias"], config.acc_bits, bias)
+        fields.put(out, at["bias"], config.acc_bits, bias)
     return line_format.pack_lines(out, config.line_payload_bits, config.memory_bits)
 
 
@@ -98,9 +62,7 @@ def unpack(data: np.ndarray, config: SCNNConfig) -> LineTable:
     at = _bit_places(config)
 
     def get(places, bits, signed=False, shape=(bus,)):
-        value = np.zeros((count, len(places)), np.int64)
-        _get(data, places, bits, signed, value)
-        return value.reshape(count, *shape)
+        return fields.get(data, places, bits, signed).reshape(count, *shape)
 
     elements = bus, config.slot_elements
     kind = get(at["kind"], 2).astype(np.int8)
@@ -117,54 +79,34 @@ def unpack(data: np.ndarray, config: SCNNConfig) -> LineTable:
         bias[kind == BIAS])
 
 
-def descriptor_bits(config: SCNNConfig) -> int:
-    """Bits of a descriptor, CRC included."""
-    common = sum(bits for _, bits in COMMON_FIELDS)
-    tile = sum(bits for _, bits in TILE_FIELDS)
-    return common + (config.pe_rows + config.pe_cols) * tile + 32
-
-
 def descriptor_bytes(config: SCNNConfig) -> int:
     """Bytes from one descriptor to the next: whole beats."""
-    return -(-descriptor_bits(config) // config.memory_bits) * config.memory_bits // 8
+    return fields.record_bytes((bits for *_, bits in _places(config)), config.memory_bits)
 
 
-def _fields(config: SCNNConfig) -> Iterator[tuple[tuple[Any, ...], str, int, int]]:
-    """(path, name, first bit, bits) of every field."""
-    at = 0
-    parts: list[tuple[tuple[Any, ...], list[tuple[str, int]]]] = [((), COMMON_FIELDS)]
-    parts += [(("rows", n), TILE_FIELDS) for n in range(config.pe_rows)]
-    parts += [(("cols", n), TILE_FIELDS) for n in range(config.pe_cols)]
-    for path, fields in parts:
-        for name, bits in fields:
-            yield path, name, at, bits
-            at += bits
+def _places(config: SCNNConfig) -> Iterator[tuple[str, int, str, int]]:
+    """(side, tile, name, bits) of every field; of the common ones the side is empty."""
+    for name, bits in COMMON_FIELDS:
+        yield "", 0, name, bits
+    for side, count in (("rows", config.pe_rows), ("cols", config.pe_cols)):
+        for n in range(count):
+            for name, bits in TILE_FIELDS:
+                yield side, n, name, bits
 
 
 def pack_descriptor(values: dict[str, Any], config: SCNNConfig) -> bytes:
     """A descriptor in memory. Raises ValueError naming a field that its value does not fit."""
-    word = 0
-    for path, name, at, bits in _fields(config):
-        here = values[path[0]][path[1]] if path else values
-        value = here.get(name, 0)
-        if not 0 <= value < 1 << bits:
-            raise ValueError(f"descriptor field {name} has {bits} bits, {value} must fit into it")
-        word |= int(value) << at
-    body = word.to_bytes(descriptor_bits(config) // 8 - 4, "little")
-    whole = body + zlib.crc32(body).to_bytes(4, "little")
-    return whole.ljust(descriptor_bytes(config), b"\0")
+    return fields.pack_record(
+        ((name, bits, (values[side][n] if side else values).get(name, 0))
+         for side, n, name, bits in _places(config)), config.memory_bits)
 
 
 def unpack_descriptor(data: bytes, config: SCNNConfig) -> dict[str, Any]:
     """The fields of a descriptor. Raises ValueError on a wrong CRC."""
-    size = descriptor_bits(config) // 8
-    body, crc = data[:size - 4], data[size - 4:size]
-    if zlib.crc32(body) != int.from_bytes(crc, "little"):
-        raise ValueError("descriptor: CRC must be that of the descriptor")
-    word = int.from_bytes(body, "little")
+    places = list(_places(config))
     out: dict[str, Any] = {"rows": [{} for _ in range(config.pe_rows)],
                            "cols": [{} for _ in range(config.pe_cols)]}
-    for path, name, at, bits in _fields(config):
-        here = out[path[0]][path[1]] if path else out
-        here[name] = word >> at & (1 << bits) - 1
+    given = fields.unpack_record([bits for *_, bits in places], data)
+    for (side, n, name, _), value in zip(places, given, strict=True):
+        (out[side][n] if side else out)[name] = value
     return out

@@ -6,12 +6,13 @@ reads. Shapes: E lines, B = weight_bus slots, P = PEs (index = row · pe_cols + 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from golden import program
 from golden.layers import Layer
 from golden.scnn.geometry import Axis
 from hw.scnn.config import SCNNConfig
@@ -80,6 +81,7 @@ class LayerPass:
     inputs: Encoded             # what the input RAMs hold
     tile: np.ndarray            # [C, h, w]: the inputs that the golden model expects
     result: np.ndarray          # int64 [k, h, w]: the outputs that the golden model expects
+    stored: tuple[int, int] | None = None   # the region that it writes, [first byte, end)
 
     @cached_property
     def offsets(self) -> np.ndarray:
@@ -99,60 +101,5 @@ class LayerPass:
         return bool(self.descriptor.get("store"))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Segment:
-    """What runs from one start: an image and a list of descriptors."""
-
-    image: bytes = field(repr=False)
-    base: int                   # address of the image's first byte
-    desc_addr: int
-    passes: tuple[LayerPass, ...]
-
-    @property
-    def desc_count(self) -> int:
-        return len(self.passes)
-
-    @property
-    def window(self) -> tuple[int, int]:
-        """First address and bytes that the hardware may touch."""
-        return self.base, len(self.image)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Program:
-    """A list of layers for SCNN. Segment s + 1 loads what segment s stored: the driver runs them
-    in order. The loads of later segments hold the outputs that the golden model expects."""
-
-    config: SCNNConfig
-    segments: tuple[Segment, ...]
-    layers: tuple[Layer, ...]
-    images: int = 1
-
-    @property
-    def passes(self) -> tuple[LayerPass, ...]:
-        return tuple(p for s in self.segments for p in s.passes)
-
-    @property
-    def shifts(self) -> tuple[int | None, ...]:
-        return tuple(layer.shift for layer in self.layers)
-
-    def _only(self) -> Segment:
-        if len(self.segments) != 1:
-            raise ValueError(f"the program has {len(self.segments)} segments, each with an image")
-        return self.segments[0]
-
-    @property
-    def image(self) -> bytes:
-        return self._only().image
-
-    @property
-    def desc_addr(self) -> int:
-        return self._only().desc_addr
-
-    @property
-    def desc_count(self) -> int:
-        return self._only().desc_count
-
-    @property
-    def window(self) -> tuple[int, int]:
-        return self._only().window
+Segment = program.Segment[LayerPass]
+Program = program.Program[SCNNConfig, LayerPass]

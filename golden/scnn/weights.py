@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
 from golden.formats import run_length
+from golden.jit import njit
 from golden.scnn.activations import empty_lines, fill_channels
 from golden.scnn.geometry import Span
 from golden.scnn.program import ALL, BIAS, NEVER, WEIGHT, LineTable
@@ -65,8 +65,8 @@ class Blocks:
         return int(self.slots.max(initial=0))
 
 
-@numba.njit(cache=True)
-def _broadcast(group, channel, slots, groups, biases, bus, limit):   # pragma: no cover (compiled)
+@njit
+def _broadcast(group, channel, slots, groups, biases, bus, limit):
     """First line and slot of each block; first line of each group; lines in all."""
     line = np.zeros(len(group), np.int64)
     slot = np.zeros(len(group), np.int64)
@@ -93,8 +93,8 @@ def _broadcast(group, channel, slots, groups, biases, bus, limit):   # pragma: n
     return line, slot, begin
 
 
-@numba.njit(cache=True)
-def _unicast(group, pe, channel, slots, groups, biases, bus, pes):   # pragma: no cover (compiled)
+@njit
+def _unicast(group, pe, channel, slots, groups, biases, bus, pes):
     """As `_broadcast`, for blocks sorted by (group, PE, channel): the PEs take turns.
 
     A turn is one line, or the lines of a block that does not fit into one (it begins its own).

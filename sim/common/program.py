@@ -110,6 +110,11 @@ def start_writes(desc_addr, desc_count, start=True):
     return (*writes, ("CONTROL", 1)) if start else writes
 
 
+def wide(registers, name):
+    """A value of two registers."""
+    return registers[f"{name}_LO"] | registers[f"{name}_HI"] << 32
+
+
 def run_programs(build: Build, jobs, *, seed=1, waves=None, check=True):
     """Runs `jobs` in one simulator process; a list of RunResult.
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from golden.dense.dcnn import dcnn_cycles
 from golden.layers import Layer
+from golden.program import Memory
 from golden.tensors import Tensors
 from hw.scnn.config import PRESETS, SCNNConfig
-from sparseforge.errors import RunFailed, user_input
-from sparseforge.registry import Cycles, Dense, LayerCycles, Measured, Memory, Shape, Waves
-
-LIMIT = 1 << 26         # cycles of a run: far beyond any real one; the shell's watchdog is sooner
+from sparseforge.registry import Cycles, Dense, LayerCycles, Measured, Shape, Waves
+from sparseforge.rtl import simulate
 
 
 class SCNN:
@@ -45,7 +43,7 @@ class SCNN:
 
     def cycles(self, program: Any, config: SCNNConfig, memory: Memory) -> Cycles:
         from golden.scnn.cycles import cycles
-        report = cycles(program, **asdict(memory))
+        report = cycles(program, **memory.as_dict())
         shares = [report.layer(n) for n in range(len(program.layers))]
         beat = config.memory_bits // 8
         return Cycles(
@@ -58,15 +56,9 @@ class SCNN:
 
     def simulate(self, programs: Sequence[Any], config: SCNNConfig, memory: Memory, *,
                  simulator: str, seed: int = 1, waves: Waves | None = None) -> list[Measured]:
-        import sim.scnn.run as run
-        from golden.scnn.layer import Memory as ItsMemory
-        most = max(len(s.image) for program in programs for s in program.segments)
-        room = {} if most <= _room(simulator) else {"memory_bytes": 1 << (most - 1).bit_length()}
-        window = {"waves": _window(waves)} if waves else {}
-        build = run.build_top(config, simulator, **room, **window)
-        runs = run.run_programs(build, programs, memory=ItsMemory(**asdict(memory)), seed=seed,
-                                max_cycles=LIMIT, **window)
-        return [_measured(one) for one in runs]
+        from sim.scnn.run import RTL
+        return simulate(RTL, programs, config, memory, macs="products", simulator=simulator,
+                        seed=seed, waves=waves)
 
     def dense(self, layer: Layer, config: SCNNConfig) -> Dense:
         return Dense("DCNN", dcnn_cycles(layer, config.pe_rows, config.pe_cols, config.lanes),
@@ -83,37 +75,6 @@ class SCNN:
     def reproduce(self, console: Any, folder: Path | None, only: str | None) -> dict[str, Any]:
         from sparseforge.reproduce.scnn import reproduce
         return reproduce(console, folder, only)
-
-
-def _room(simulator: str) -> int:
-    from sim.common.program import MEMORY_BYTES
-    return MEMORY_BYTES[simulator]
-
-
-def _window(waves: Waves) -> Any:
-    from sim.common.waves import Waves as Window
-    with user_input():
-        return Window(Path(waves.file), waves.start, waves.stop, waves.scope)
-
-
-def _measured(run: Any) -> Measured:
-    """A run of `sim.scnn.run` in the registry's terms. RunFailed if the hardware reports one."""
-    for n, (code, info) in enumerate(run.errors):
-        if code:
-            raise RunFailed(f"the hardware stopped with error {code}, info {info:#x}, in segment "
-                            f"{n}")
-    import numpy as np
-    outputs: list[Any] = []
-    for index in range(len(run.program.layers)):
-        stored = any(one.index == index and one.stores for one in run.program.passes)
-        images = run.outputs(index) if stored else None
-        # A batch runs image by image, or as the plane of one layer that computes all of them.
-        outputs.append(None if images is None else
-                       images[0] if len(images) == 1 else np.stack(images))
-    causes = run.causes
-    return Measured(Cycles(sum(run.cycles), sum(run.cycles), run.products, causes,
-                           sum(r.read_beats for r in run.results),
-                           sum(r.write_beats for r in run.results)), outputs, run.wall_s)
 
 
 DESIGN = SCNN()

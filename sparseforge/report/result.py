@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from golden import layers
+from golden.program import Memory
 from sparseforge.errors import RunFailed
-from sparseforge.registry import Cycles, Dense, Design, Memory, Shape
+from sparseforge.registry import Cycles, Dense, Design, Shape
 from sparseforge.workload import Step
 
 

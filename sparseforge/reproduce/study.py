@@ -13,12 +13,13 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from golden.program import Memory
 from sparseforge import progress, runs
 from sparseforge.config import configure
 from sparseforge.errors import UserError, user_input
 from sparseforge.networks import network
 from sparseforge.options import LayerOptions
-from sparseforge.registry import Memory, design
+from sparseforge.registry import design
 from sparseforge.workload import workload
 
 Figures = Mapping[str, Any]

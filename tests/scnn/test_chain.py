@@ -11,7 +11,8 @@ from golden.scnn import decode, execute, golden
 from golden.scnn.compile import compile
 from golden.tensors import Tensors, synthetic
 from hw.scnn.config import PRESETS
-from tests.scnn.random_layers import random_config, random_tensors, random_values, with_pool
+from tests.common.random_layers import random_tensors, random_values, with_pool
+from tests.scnn.random_config import random_config
 
 
 def random_chain(rnd):

@@ -11,7 +11,8 @@ from golden.scnn import decode, execute, golden
 from golden.scnn.compile import compile
 from golden.tensors import synthetic
 from hw.scnn.config import PRESETS
-from tests.scnn.random_layers import random_config, random_layer, random_tensors
+from tests.common.random_layers import random_layer, random_tensors
+from tests.scnn.random_config import random_config
 
 CANNOT = ("must fit into", "must hold at most max_channels")
 

@@ -107,8 +107,8 @@ def test_fewer_nonzeros_are_never_slower(seed):
 
 
 @pytest.mark.parametrize("options, message", [
-    ({"latency": 0}, "latency and outstanding must be at least 1, not 0, 8"),
-    ({"bandwidth": (2, 1)}, "bandwidth must be 1 beat per cycle or less, not 2/1"),
+    ({"latency": 0}, "latency must be at least 1, not 0"),
+    ({"bandwidth": (2, 1)}, "bandwidth must be BEATS/CYCLES with 1 ≤ BEATS ≤ CYCLES, not 2/1"),
 ])
 def test_refuses_a_memory_that_cannot_be(options, message):
     with pytest.raises(ValueError, match=message):

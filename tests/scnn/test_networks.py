@@ -1,14 +1,13 @@
 """Real layers at the paper's size: the 64-PE RTL against golden and the cycle model."""
 
-import numpy as np
 import pytest
 
-from golden.scnn import golden
 from golden.scnn.compile import compile
-from golden.scnn.cycles import cycles
 from hw.scnn.config import PRESETS
-from sim.scnn.run import build_top, run_programs
+from sim.common.design import BENCH
 from sparseforge.networks.network import network, synthesise
+from tests.common.harness import Case
+from tests.scnn.design import SCNN
 
 CONFIG = PRESETS["paper"]
 LARGEST_IMAGE = 1 << 26     # bytes
@@ -16,7 +15,7 @@ LARGEST_IMAGE = 1 << 26     # bytes
 
 @pytest.fixture(scope="module")
 def build():
-    return build_top(CONFIG, "verilator", memory_bytes=LARGEST_IMAGE)
+    return SCNN.rtl.build(CONFIG, "verilator", memory_bytes=LARGEST_IMAGE)
 
 
 def layers_of(name, wanted):
@@ -27,16 +26,11 @@ def layers_of(name, wanted):
 
 def run_and_compare(build, pairs):
     """Each layer as a program of its own: every output, every cycle, every counter."""
-    for layer, tensors in pairs:
-        program = compile(layer, tensors, CONFIG)
-        run, = run_programs(build, [program])
-        expected = golden.outputs([layer], [tensors], CONFIG)[0].outputs
-        assert np.array_equal(np.stack(run.outputs()).reshape(expected.shape), expected), layer
-        report = cycles(program)
-        assert run.cycles == report.segment_cycles, layer
-        assert run.products == report.products, layer
-        assert run.causes == report.causes, layer
-        print(f"{layer.name}: {report.cycles} cycles, {run.wall_s:.1f} s", flush=True)
+    for n, (layer, tensors) in enumerate(pairs):
+        case = Case(n, [layer], [tensors], compile(layer, tensors, CONFIG))
+        run, = SCNN.rtl.run(build, [case.program])
+        SCNN.check([case], [run], BENCH)
+        print(f"{layer.name}: {sum(run.cycles)} cycles, {run.wall_s:.1f} s", flush=True)
 
 
 def test_alexnet_conv3(build):

@@ -1,22 +1,19 @@
 """Chains of layers on the whole accelerator: outputs, cycles and counters of every segment."""
 
-import os
 import random
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from golden.program import Memory
 from golden.scnn import golden
 from golden.scnn.compile import compile
 from golden.scnn.cycles import cycles
-from golden.scnn.layer import Memory
 from hw.scnn.config import PRESETS
-from sim.scnn.run import build_top, run_programs
-from tests.scnn.random_layers import random_tensors, random_values
+from sim.scnn.run import RTL
+from tests.common.random_layers import SEEDS, random_tensors, random_values
 from tests.scnn.test_chain import random_chain
-
-SEEDS = int(os.environ.get("SPARSEFORGE_SEEDS", "20"))
 
 
 def programs(config, first, count):
@@ -44,7 +41,7 @@ def programs(config, first, count):
 def test_random_chains(preset, memory):
     config = PRESETS[preset]
     given = programs(config, 300, SEEDS)
-    runs = run_programs(build_top(config, "icarus"), [p for *_, p in given], memory=memory)
+    runs = RTL.run(RTL.build(config, "icarus"), [p for *_, p in given], memory=memory)
     lengths = set()
     for (inputs, layers, tensors, program), run in zip(given, runs, strict=True):
         assert all(code == 0 for code, _ in run.errors), (layers, run.errors)
@@ -54,6 +51,6 @@ def test_random_chains(preset, memory):
             assert np.array_equal(np.asarray(got).reshape(want.shape), want), layers
         report = cycles(program, **memory.as_dict())
         assert run.cycles == report.segment_cycles, layers
-        assert run.products == report.products and run.causes == report.causes, layers
+        assert run.counters == report.counters and run.causes == report.causes, layers
         lengths |= {len(s.passes) for s in program.segments}
     assert max(lengths) > 2, "no chain of three layers stayed on chip"
