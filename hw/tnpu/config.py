@@ -29,7 +29,7 @@ class TNPUConfig:
     def __post_init__(self):
         if self.lanes not in (2, 4, 8, 16):
             raise ValueError(f"lanes must be 2, 4, 8 or 16, not {self.lanes}")
-        for name, low, high in (("slots", 2, 256), ("mul_latency", 1, 16), ("add_latency", 1, 16),
+        for name, low, high in (("slots", 2, 256), ("mul_latency", 1, 6), ("add_latency", 1, 6),
                                 ("semaphores", 2, 32), ("queue_depth", 2, 64),
                                 ("addr_bits", 16, 64)):
             if not low <= getattr(self, name) <= high:
