@@ -1,0 +1,14 @@
+"""A value some cycles later."""
+from amaranth import *
+
+
+def delayed(m, value, cycles, name):
+    """``value`` as it was ``cycles`` before, through registers named after ``name``; 0 at first.
+
+    ``cycles`` may be 0: the value itself. Adds the registers to the module ``m``.
+    """
+    for k in range(cycles):
+        register = Signal(value.shape(), name=f"{name}_{k + 1}")
+        m.d.sync += register.eq(value)
+        value = register
+    return value

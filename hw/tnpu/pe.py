@@ -1,0 +1,90 @@
+"""The processing element: one multiplier, one adder, local sums.
+
+Ref: Li et al., "TNPU", ASP-DAC 2019, Section 3.3, Fig. 6: three inputs (control, two operands), two
+outputs (to the buffers, to the neighbour), here the same wires.
+"""
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.common.shared import Shared
+
+from .delay import delayed
+from .fp32 import Adder, Multiplier
+from .layouts import X, Y, ctrl_layout
+
+MINUS_ZERO = 0x8000_0000
+
+
+class PE(wiring.Component):
+    """Multiplies, adds the product to the neighbour's sum or to a local one, and passes it on.
+
+    One product and one sum per cycle. With operands and ``ctrl`` in cycle t, the adder sees the
+    product, ``p_in`` of that cycle and the local sum in t + mul_latency, and its result is at ``o``
+    and is written to its slot in t + mul_latency + add_latency. A slot that is written in cycle u
+    can be read at the adder in u + 1. Slots keep their words over a reset, which matters to nobody.
+
+    Parameters
+    ----------
+    cfg : TNPUConfig
+
+    Members
+    -------
+    ctrl : In(ctrl_layout(cfg))
+        ``x`` and ``y`` both SLOT is not supported: there is one read port.
+    a, b, p_in : In(32)
+    o : Out(32)
+    """
+
+    def __init__(self, cfg):
+        self.cfg = cfg
+        super().__init__({"ctrl": In(ctrl_layout(cfg)), "a": In(32), "b": In(32), "p_in": In(32),
+                          "o": Out(32)})
+
+    def elaborate(self, platform):
+        m = Module()
+        cfg, ctrl = self.cfg, self.ctrl
+        m.submodules.multiplier = multiplier = Shared(Multiplier, cfg.mul_latency)
+        m.submodules.adder = adder = Shared(Adder, cfg.add_latency)
+        weight, weight_next, new_weight = Signal(32), Signal(32), Signal(32)
+        m.d.comb += [
+            new_weight.eq(Mux(ctrl.swap, weight_next, weight)),
+            multiplier.a.eq(self.a),
+            multiplier.b.eq(Mux(ctrl.stationary, new_weight, self.b)),
+        ]
+        m.d.sync += weight.eq(new_weight)
+        with m.If(ctrl.take):
+            m.d.sync += weight_next.eq(self.b)
+        local = self._slots(m, adder.o)
+        x = delayed(m, ctrl.x, cfg.mul_latency, "x")
+        y = delayed(m, ctrl.y, cfg.mul_latency, "y")
+        with m.Switch(x):
+            with m.Case(X.P_IN):
+                m.d.comb += adder.a.eq(self.p_in)
+            with m.Case(X.SLOT):
+                m.d.comb += adder.a.eq(local)
+        with m.Switch(y):
+            with m.Case(Y.PRODUCT):
+                m.d.comb += adder.b.eq(multiplier.o)
+            with m.Case(Y.SLOT):
+                m.d.comb += adder.b.eq(local)
+            with m.Default():
+                m.d.comb += adder.b.eq(MINUS_ZERO)
+        m.d.comb += self.o.eq(adder.o)
+        return m
+
+    def _slots(self, m, total):
+        """The local sums: one is read for the adder, one takes ``total``."""
+        cfg, ctrl = self.cfg, self.ctrl
+        m.submodules.slots = slots = Memory(shape=32, depth=cfg.slots, init=[])
+        write = slots.write_port()
+        read = slots.read_port(transparent_for=(write,))
+        early = delayed(m, ctrl.slot, cfg.mul_latency - 1, "slot")
+        m.d.comb += [
+            read.addr.eq(early), read.en.eq(1),
+            write.addr.eq(delayed(m, early, cfg.add_latency + 1, "slot_written")),
+            write.data.eq(total),
+            write.en.eq(delayed(m, ctrl.write, cfg.mul_latency + cfg.add_latency, "write")),
+        ]
+        return read.data
