@@ -39,8 +39,8 @@ class S2Config:
                 raise ValueError(f"{name} must be 1 to 64, not {getattr(self, name)}")
         if self.ratio not in (1, 2, 4, 8):
             raise ValueError(f"ratio must be 1, 2, 4 or 8, not {self.ratio}")
-        if not 2 <= self.group <= 64:
-            raise ValueError(f"group must be 2 to 64 channels, not {self.group}")
+        if not 2 <= self.group <= 32:
+            raise ValueError(f"group must be 2 to 32 channels, not {self.group}")
         if not 2 * VALUE_BITS <= self.acc_bits <= 48:
             raise ValueError(f"acc_bits must be {2 * VALUE_BITS} to 48, not {self.acc_bits}")
         if self.acc_bits < 4 * VALUE_BITS and self.mixed:
@@ -135,7 +135,7 @@ PRESETS = {
     # Section 6: 16 x 16, FIFOs of (4, 4, 4), DS at four times the MAC's clock; FB and WB 1 MB.
     "paper": S2Config(),
     # Table V.
-    "paper-32": S2Config(rows=32, cols=32, fb_tokens=8192, wb_tokens=8192),
+    "paper-32": S2Config(rows=32, cols=32, fb_tokens=8192, wb_tokens=8192, memory_bits=256),
     # The digits demo: 8x8 images.
     "demo": S2Config(rows=8, cols=4, fb_tokens=2048, wb_tokens=2048, max_kernels=64,
                      pool_groups=64),

@@ -1,0 +1,16 @@
+"""Groups as bit masks over the offsets: all that timing needs to know of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from golden.formats import ecoo
+
+
+def masks(groups: np.ndarray) -> np.ndarray:
+    """int64 ``[..., MASKS]`` of dense groups ``[..., group]``; see `golden.s2engine.array`."""
+    bits = 1 << np.arange(groups.shape[-1], dtype=np.int64)
+    there, wide = groups != 0, ecoo.wide(groups)
+    low = there & ~(wide & (groups & 0xFF == 0))
+    high = wide & (groups >> ecoo.VALUE_BITS != 0)
+    return np.stack([(m * bits).sum(axis=-1) for m in (there, wide, low, high)], axis=-1)
