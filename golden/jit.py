@@ -48,3 +48,11 @@ def njit(function: Any = None, **options: Any) -> Any:
     """`numba.njit` with the cache; without it where no folder can be written."""
     options = {"cache": _CACHE is not None} | options
     return numba.njit(**options)(function) if function is not None else numba.njit(**options)
+
+
+def borrowed(function: Any) -> Any:
+    """`njit` without reference counts: arrays come as arguments, none is made or returned.
+
+    For inner loops over many small views, of whose time the counting would take more than half.
+    """
+    return njit(function, _nrt=False)

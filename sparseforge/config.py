@@ -58,8 +58,15 @@ def _check(base: Any, key: str) -> Any:
     return getattr(base, key)
 
 
+def _words(base: Any, key: str) -> dict[Any, Any]:
+    """Words that a parameter takes for values: `WORDS` of its configuration's class."""
+    words: dict[str, dict[Any, Any]] = getattr(base, "WORDS", {})
+    return words.get(key, {})
+
+
 def _typed(base: Any, key: str, value: Any) -> Any:
     wanted = type(_check(base, key))
+    value = _words(base, key).get(value, value)
     if wanted is float and type(value) is int:
         return float(value)
     if type(value) is not wanted:
@@ -70,6 +77,8 @@ def _typed(base: Any, key: str, value: Any) -> Any:
 def _parse(base: Any, key: str, text: str) -> Any:
     """`text` as the type that the preset has."""
     wanted = type(_check(base, key))
+    if text in _words(base, key):
+        return _words(base, key)[text]
     if wanted is str:
         return text
     if wanted is bool:

@@ -11,9 +11,10 @@ import numpy as np
 from golden.layers import Layer
 from golden.program import Image
 from golden.scnn import activations, golden, layout
+from golden.scnn.fastest import fastest
 from golden.scnn.geometry import Axis
 from golden.scnn.plan import Plan, Planner
-from golden.scnn.program import LayerPass, LineTable, Program, Segment
+from golden.scnn.program import Encoded, LayerPass, LineTable, Program, Segment
 from golden.scnn.stage import Stage, as_plane, check, stage
 from golden.scnn.weights import weight_lines
 from golden.tensors import Tensors
@@ -46,6 +47,8 @@ def compile(layers: Layer | Sequence[Layer], tensors: Tensors | Sequence[Tensors
         check(layer, given, config)
     stages, images = _stages(layers, tensors, config, inputs, chain, known)
     planned = Planner(config, actual).segments(stages, chain)
+    if not config.kc:
+        planned = [_fastest(plans, config) for plans in planned]
     segments = [_Builder(config, base, actual).segment(plans, images) for plans in planned]
     return Program(config=config, segments=tuple(segments), images=images,
                    layers=tuple(s.layer for s in stages))
@@ -85,6 +88,59 @@ def _stages(layers: Sequence[Layer], tensors: Sequence[Tensors], config: SCNNCon
     return stages, images
 
 
+def _fastest(plans: Sequence[Plan], config: SCNNConfig) -> list[Plan]:
+    """The plans with the kc that the model finds fastest, for the first image.
+
+    Tiles of a layer share their weights, so one kc. Dealt channels keep theirs: the bus decides.
+    """
+    together: dict[tuple[int, int, int], list[Plan]] = {}
+    for plan in plans:
+        together.setdefault((plan.stage.index, plan.first, plan.last), []).append(plan)
+
+    def make(plan: Plan, like: LayerPass | None) -> LayerPass:
+        return _alone(plan, config, like)
+
+    kc = {key: group[0].kc if group[0].split else fastest(group, config, make)
+          for key, group in together.items()}
+    return [replace(plan, kc=kc[plan.stage.index, plan.first, plan.last]) for plan in plans]
+
+
+def _alone(plan: Plan, config: SCNNConfig, like: LayerPass | None) -> LayerPass:
+    """A pass for the model alone: no image, sections at address 0, nothing stored.
+
+    `like`: the same with another kc.
+    """
+    inputs = like.inputs if like else activations.encode(plan.input(0), plan.rows, plan.cols,
+                                                         plan.split, config)
+    load = like.load if like else activations.row_lines(inputs, config) if plan.load else None
+    weights = weight_table(plan, config)
+    return _layer_pass(plan, 0, weights, inputs, load, {
+        "weight_lines": weights.lines, "load": int(plan.load),
+        "load_lines": load.lines if load else 0, "load_addr": 0, "weight_addr": 0})
+
+
+def weight_table(plan: Plan, config: SCNNConfig) -> LineTable:
+    """The weight section's lines."""
+    blocks = plan.stage.blocks(plan.first, plan.last, plan.kc, config)
+    bias = np.zeros(blocks.groups * plan.kc, np.int64)
+    bias[:plan.last - plan.first] = plan.stage.bias[plan.first:plan.last]
+    return weight_lines(blocks, bias, plan.split, config)
+
+
+def _layer_pass(plan: Plan, image: int, weights: LineTable, inputs: Encoded,
+                load: LineTable | None, where: dict[str, int],
+                stored: tuple[int, int] | None = None) -> LayerPass:
+    fields = describe(plan) | where
+    return LayerPass(
+        layer=plan.stage.layer, index=plan.stage.index, image=image, outputs=plan.region,
+        rows=plan.rows, cols=plan.cols, split=plan.split, channels=plan.channels,
+        planes=plan.stage.planes, depth=plan.stage.weights.shape[1],
+        plane=plan.stage.outputs[image].shape,
+        groups=fields["groups"], kc=plan.kc, kc_last=fields["kc_last"],
+        window_sums=plan.window_sums, descriptor=fields, weights=weights, load=load,
+        inputs=inputs, tile=plan.input(image), result=plan.result(image), stored=stored)
+
+
 class _Builder:
     """Lays out one segment's image: descriptors, then sections as they come, shared if equal."""
 
@@ -112,10 +168,7 @@ class _Builder:
         """The weight section and its address, one for all tiles and images."""
         key = plan.stage.index, plan.first, plan.last, plan.kc, plan.split
         if key not in self.shared:
-            blocks = plan.stage.blocks(plan.first, plan.last, plan.kc, self.config)
-            bias = np.zeros(blocks.groups * plan.kc, np.int64)
-            bias[:plan.last - plan.first] = plan.stage.bias[plan.first:plan.last]
-            table = weight_lines(blocks, bias, plan.split, self.config)
+            table = weight_table(plan, self.config)
             self.shared[key] = table, self.image.append(layout.pack(table, self.config).tobytes())
         return self.shared[key]
 
@@ -138,15 +191,7 @@ class _Builder:
             address = self.image.append(region)
             where |= {"store": 1, "store_lines": lines, "store_addr": address}
             stored = address, address + len(region)
-        fields = describe(plan) | where
-        return LayerPass(
-            layer=plan.stage.layer, index=plan.stage.index, image=image, outputs=plan.region,
-            rows=plan.rows, cols=plan.cols, split=plan.split, channels=plan.channels,
-            planes=plan.stage.planes, depth=plan.stage.weights.shape[1],
-            plane=plan.stage.outputs[image].shape,
-            groups=fields["groups"], kc=plan.kc, kc_last=fields["kc_last"],
-            window_sums=plan.window_sums, descriptor=fields, weights=weights, load=load,
-            inputs=inputs, tile=plan.input(image), result=plan.result(image), stored=stored)
+        return _layer_pass(plan, image, weights, inputs, load, where, stored)
 
     def _store_lines(self, plan: Plan, image: int) -> int:
         """Capacity of the store region."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from golden.jit import njit
+from golden.jit import borrowed, njit
 from golden.scnn import crossbar
 from golden.scnn.crossbar import bank_of
 from hw.scnn.config import SCNNConfig
@@ -112,12 +112,13 @@ class Sizes(NamedTuple):
 
     pe_cols: int
     fifo_lines: int
-    depth: int
+    depth: int              # of the crossbar's queues; 0: without end and without conflicts
     bank_bits: int
 
 
-def sizes(config: SCNNConfig) -> Sizes:
-    return Sizes(config.pe_cols, config.fifo_lines, config.queue_depth, config.bank_bits)
+def sizes(config: SCNNConfig, ideal: bool = False) -> Sizes:
+    depth = 0 if ideal else config.queue_depth
+    return Sizes(config.pe_cols, config.fifo_lines, depth, config.bank_bits)
 
 
 @njit
@@ -153,7 +154,7 @@ def _banks(banks, offsets, addresses, bank_bits):
             lane += 1
 
 
-@njit
+@borrowed
 def _row(pipe, queues, levels, banks, offset, slot_at, slots, addresses, earliest, loads, slot_line,
          release, run, depth, bank_bits):
     """One pass of a block: its slots with one row of activations, seen from `earliest` on.
@@ -166,7 +167,6 @@ def _row(pipe, queues, levels, banks, offset, slot_at, slots, addresses, earlies
     cycle, waiting = pipe[CYCLE], pipe[WAITING]
     conflict, products = np.int64(0), np.int64(0)
     for n in range(slots):
-        _banks(banks, offset[slot_at[n]], addresses, bank_bits)
         take = max(take + 1, product)
         if len(loads):
             take = max(take, loads[n] + 1)
@@ -174,6 +174,10 @@ def _row(pipe, queues, levels, banks, offset, slot_at, slots, addresses, earlies
             release[slot_line[n] % len(release)] = take
         pipe[PRODUCT_BEFORE], pipe[PUSH_BEFORE] = product, push
         product = max(take + 1, push)
+        if depth == 0:
+            push = product + 1
+            continue
+        _banks(banks, offset[slot_at[n]], addresses, bank_bits)
         while waiting > 0 and cycle <= product:
             waiting -= crossbar.grant(queues, levels, (cycle - run) & 1)
             cycle += 1
@@ -273,7 +277,7 @@ def _final(lines, inputs, line, pe):
     return NEVER
 
 
-@njit
+@borrowed
 def take_line(state, lines, inputs, size, line, offered, banks):
     """Line `line` of `lines`, offered to the decoder in cycle `offered`, goes through the tree.
 

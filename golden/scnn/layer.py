@@ -106,10 +106,7 @@ def inputs_of(given: LayerPass, config: SCNNConfig) -> Inputs:
     start, count = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
     channels = min(held.count.shape[1], config.max_channels)
     start[:, :channels], count[:, :channels] = held.start[:, :channels], held.count[:, :channels]
-    owner = np.zeros(len(held.position), np.int64)
-    for pe in range(config.pes):
-        for at, rows in zip(start[pe][count[pe] > 0], count[pe][count[pe] > 0], strict=True):
-            owner[at:at + rows] = pe
+    owner = np.repeat(np.arange(config.pes), held.rows())
     address = given.bases[owner][:, None] + held.position * given.kc
     return Inputs(start, count, np.where(held.position < 0, NEVER, address).astype(np.int32))
 
@@ -145,11 +142,13 @@ def _ask(source: axi.Reader, cycle: int, descriptor: Mapping[str, Any],
 
 
 def run_pass(given: LayerPass, address: int, config: SCNNConfig, memory: Memory, *,
-             cold: bool = False, rate: tuple[int, int] | None = None) -> PassReport:
+             cold: bool = False, rate: tuple[int, int] | None = None,
+            ideal: bool = False) -> PassReport:
     """A pass whose descriptor lies at byte `address`.
 
     `cold`: the first pass after reset, which clears the accumulators. `rate`: credit of the token
-    buckets, read and write (None: full).
+    buckets, read and write (None: full). `ideal`: products never wait for a bank and are not
+    counted, which makes the cycles a lower bound that is found much sooner.
     """
     descriptor = fields(given)
     source = axi.reader(config.memory_bits // 8, **memory.as_dict())
@@ -157,7 +156,7 @@ def run_pass(given: LayerPass, address: int, config: SCNNConfig, memory: Memory,
     source.state[axi.RATE], write_rate = rate or (full, full)
     begin = _fetch(source, address, config)
     _ask(source, begin + 2, descriptor, config)
-    state, size = compute.start(config), compute.sizes(config)
+    state, size = compute.start(config), compute.sizes(config, ideal)
     inputs, banks = inputs_of(given, config), np.zeros(config.lanes, np.int64)
     ready = begin + 3 + (2 * drain.clear_all_cycles(config) if cold else 0)    # state LOAD
     free, load_cycles = 0, 0

@@ -17,6 +17,7 @@ from hw.scnn.config import SCNNConfig
 
 MOST_TILES = 4096
 KEPT = 16           # encoded inputs kept at hand
+PAPER_KC = 8        # with which layers are planned whose kc the model is to choose
 
 
 class Never(str):
@@ -163,7 +164,7 @@ class Planner:
         """Cycles of a layer in tiles, roughly: per group the largest tile or the drain."""
         config, (rows, cols) = self.config, axes
         positions = rows.window * cols.window
-        kc = min(config.kc or 8, config.max_kc, stage.layer.k, config.acc_depth // positions)
+        kc = min(config.kc or PAPER_KC, config.max_kc, stage.layer.k, config.acc_depth // positions)
         if not kc:
             return float("inf")
         tile = max(rows.width) * max(cols.width) * stage.activation_density
@@ -233,7 +234,7 @@ class Planner:
         most = min(config.max_kc, outputs or plan.last - plan.first,
                    config.acc_depth // (plan.rows.window * plan.cols.window))
         # The paper's kc is for tiles. Dealt channels are bound by the bus: fullest slots are best.
-        kc = most if plan.split else min(config.kc or most, most)
+        kc = most if plan.split else min(config.kc or PAPER_KC, most)
         while kc:
             largest = plan.stage.blocks(plan.first, plan.last, kc, config).largest
             if largest <= config.fifo_entries:
@@ -242,26 +243,7 @@ class Planner:
         if not kc:
             return Never(f"the weights of one pair of channels must fit into fifo_entries "
                          f"({config.fifo_entries}), not {largest}")
-        return kc if config.kc or plan.split else self._fastest(plan, kc)
-
-    def _fastest(self, plan: Plan, most: int) -> int:
-        """The kc up to `most` with the least vectors: slots times rows, and a cost per group."""
-        config = self.config
-        if most == 1:
-            return 1
-        rows = self._encode(plan, 0).count.max(axis=0)
-        emit = max(plan.rows.size) * max(plan.cols.size)
-        best = (float("inf"), 1)
-        for kc in sorted({most, *(n for n in (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64) if n < most)}):
-            blocks = plan.stage.blocks(plan.first, plan.last, kc, config)
-            group, channel = np.divmod(blocks.ids, blocks.channels)
-            work = np.bincount(group, blocks.slots * rows[channel], minlength=blocks.groups)
-            # A block that fills much of the FIFO stops the prefetch of the next.
-            stop = np.maximum(0, 2 * blocks.slots - config.fifo_entries).sum() / config.weight_bus
-            drain = plan.rows.window * plan.cols.window + emit * kc + 20
-            cost = float(np.maximum(work + 12, drain).sum() + stop)
-            best = min(best, (cost, kc))
-        return best[1]
+        return kc
 
     # Chains
 

@@ -30,7 +30,9 @@ class SCNNConfig:
     max_kernel: int = 11  # kernel rows after the split by stride
     memory_bits: int = 512
     addr_bits: int = 32
-    kc: int = 8  # output channels of a group; 0 lets compile choose the fastest
+    kc: int = 8  # output channels of a group; 0 or "auto": what the cycle model finds fastest
+
+    WORDS = {"kc": {"auto": 0}}  # noqa: RUF012 (no field: what a parameter may be called)
 
     def __post_init__(self):
         for name in ("pe_rows", "pe_cols", "mults_f", "mults_i", "acc_entries", "max_channels",
