@@ -241,6 +241,53 @@ def reproduce(design: DesignName, folder: Folder = None,
         answer(data)
 
 
+def _whole(option: str, given: str | None, names: str) -> tuple[int, ...] | None:
+    """NAMES,... as whole numbers."""
+    if given is None:
+        return None
+    parts = [part.strip() for part in given.split(",")]
+    if len(parts) != len(names.split(",")) or not all(part.isdecimal() for part in parts):
+        raise ValueError(f"{option} must be {names}, whole numbers, not {given}")
+    return tuple(map(int, parts))
+
+
+@app.command()
+def prune(
+        network: Annotated[str | None, typer.Option(
+            help="digits or digits-mlp: trained here; alexnet, ...: synthetic, for sizes")] = None,
+        weights: Annotated[Path | None, typer.Option(
+            help=".npy, [K, C] or [K, C, R, S]: your own tensor, not retrained")] = None,
+        layer: Annotated[str | None, typer.Option(
+            help="the layer that the options below are for [all but the last]")] = None,
+        block: Annotated[str | None, typer.Option(help="FIN,FOUT,KX,KY")] = None,
+        stride: Annotated[str | None, typer.Option(
+            help="FIN,FOUT,KX,KY of the block; 0: its side [0,0,0,0]")] = None,
+        criterion: Annotated[str | None, typer.Option(help="average or max")] = None,
+        density: Annotated[float | None, typer.Option(help="share of synapses to keep")] = None,
+        threshold: Annotated[float | None, typer.Option(
+            help="prune blocks below it, instead of to a density")] = None,
+        bits: Annotated[int | None, typer.Option(help="of weight indices, 1 to 8")] = None,
+        submatrix: Annotated[str | None, typer.Option(
+            help="OUTPUTS,INPUTS that share a codebook; 0: all")] = None,
+        seed: Annotated[int, typer.Option(help="the first seed")] = 0,
+        seeds: Annotated[int, typer.Option(help="networks to train")] = 5,
+        sweep: Annotated[bool, typer.Option(
+            "--sweep", help="block sizes at equal density, average and max")] = False,
+        folder: Folder = None, as_json: Json = False) -> None:
+    """Coarse-grained pruning, local quantisation and Huffman coding; files and plots into DIR
+    [build/prune/NETWORK]."""
+    from sparseforge.pruning import command
+    with user_input():
+        request = command.Request(
+            network, weights, layer, _whole("--block", block, "FIN,FOUT,KX,KY"),
+            _whole("--stride", stride, "FIN,FOUT,KX,KY"), criterion, density, threshold, bits,
+            _whole("--submatrix", submatrix, "OUTPUTS,INPUTS"), seed, seeds, sweep, folder)
+        console = Console(stderr=True, quiet=True) if as_json else out()
+        data = command.run(request, console)
+    if as_json:
+        answer(data)
+
+
 # What typer raises for a bad command line, wherever this version of it keeps the class.
 _Usage: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 

@@ -47,7 +47,7 @@ GLOBAL = Submatrices()
 class Quantised:
     """A layer as codebooks and indices.
 
-    `indices`: int16 of the weights' shape, -1 where there is no synapse. `codebooks`: float64
+    `indices`: int16 of the weights' shape, -1 where there is no synapse. `codebooks`: float32
     ``[sub-matrices, 2^bits]``, ascending, the last value repeated where fewer are used. `used`:
     how many of each are.
     """
@@ -75,8 +75,8 @@ class Quantised:
         size = self.codebooks.size
         count = np.bincount(flat, minlength=size)
         total = np.bincount(flat, weights=weights[self.mask].astype(np.float64), minlength=size)
-        old = self.codebooks.reshape(-1)
-        books = np.where(count > 0, total / np.maximum(count, 1), old).reshape(self.codebooks.shape)
+        books = np.where(count > 0, total / np.maximum(count, 1), self.codebooks.reshape(-1))
+        books = books.reshape(self.codebooks.shape).astype(np.float32)
         return Quantised(self.indices, books, self.used, self.bits, self.cut)
 
     def counts(self) -> np.ndarray:
@@ -91,24 +91,28 @@ class Quantised:
 def quantise(weights: np.ndarray, mask: np.ndarray, bits: int,
              cut: Submatrices = GLOBAL) -> Quantised:
     """Clusters the weights ``[K, C/groups, R, S]`` where `mask` is set; `bits` 1 to 8."""
-    check_bits(bits)
     number = np.broadcast_to(cut.number(weights.shape), weights.shape)[mask]
-    values = weights[mask].astype(np.float64)
-    total = int(np.prod(cut.grid(weights.shape)))
+    found = cluster(weights[mask], number, int(np.prod(cut.grid(weights.shape))), bits)
+    indices = np.full(weights.shape, -1, np.int16)
+    indices[mask] = found[0]
+    return Quantised(indices, *found[1:], bits, cut)
+
+
+def cluster(values: np.ndarray, number: np.ndarray, total: int,
+            bits: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(indices, codebooks, used), as in `Quantised`, of weights and their sub-matrices' numbers."""
+    check_bits(bits)
     indices = np.empty(len(values), np.int16)
-    codebooks, used = np.zeros((total, 1 << bits)), np.zeros(total, np.int64)
+    codebooks, used = np.zeros((total, 1 << bits), np.float32), np.zeros(total, np.int64)
     order = np.lexsort((values, number))
     bounds = np.searchsorted(number[order], np.arange(total + 1))
     for n in range(total):
         here = order[bounds[n]:bounds[n + 1]]
-        if not len(here):
-            continue
-        book, index = _kmeans(values[here], 1 << bits)
-        indices[here], used[n] = index, len(book)
-        codebooks[n, :len(book)], codebooks[n, len(book):] = book, book[-1]
-    out = np.full(weights.shape, -1, np.int16)
-    out[mask] = indices
-    return Quantised(out, codebooks, used, bits, cut)
+        if len(here):
+            book, index = _kmeans(values[here].astype(np.float64), 1 << bits)
+            indices[here], used[n] = index, len(book)
+            codebooks[n, :len(book)], codebooks[n, len(book):] = book, book[-1]
+    return indices, codebooks, used
 
 
 def check_bits(bits: int) -> None:

@@ -18,7 +18,7 @@ def draw(folder: Path, data: Mapping[str, Any]) -> list[Path]:
             if name in data]
 
 
-def _save(figure: Any, path: Path) -> Path:
+def save(figure: Any, path: Path) -> Path:
     from matplotlib import pyplot
     temporary = path.with_name(f".{path.name}")
     figure.savefig(temporary, dpi=120, bbox_inches="tight", format="png")
@@ -40,7 +40,7 @@ def _fig7(path: Path, data: Mapping[str, Any]) -> Path:
     axes.set(xlabel="density of weights and of activations", ylabel="speed-up over DCNN",
              title="GoogLeNet (Fig. 7a)")
     axes.legend()
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def _fig8(path: Path, data: Mapping[str, Any]) -> Path:
@@ -58,7 +58,7 @@ def _fig8(path: Path, data: Mapping[str, Any]) -> Path:
         axes.set_title(f"{row['network']}: {row['speedup']:.2f}× (paper {row['paper']}×)")
         axes.legend()
     figure.tight_layout()
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def _fig9(path: Path, data: Mapping[str, Any]) -> Path:
@@ -79,7 +79,7 @@ def _fig9(path: Path, data: Mapping[str, Any]) -> Path:
         axes.set_title(name)
     all_axes[0].legend(fontsize=6, ncols=4)
     figure.tight_layout()
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def _heat(path: Path, data: Mapping[str, Any]) -> Path:
@@ -88,4 +88,4 @@ def _heat(path: Path, data: Mapping[str, Any]) -> Path:
     image = axes.imshow(data["busy"], aspect="auto", vmin=0, vmax=1, interpolation="nearest")
     axes.set(xlabel="time, % of the run", ylabel="PE", title=f"multiplying: {data['layer']}")
     figure.colorbar(image)
-    return _save(figure, path)
+    return save(figure, path)

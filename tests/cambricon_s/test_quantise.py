@@ -49,7 +49,7 @@ def test_each_submatrix_is_clustered_alone(bits, cut):
         book, index = kmeans(weights[box][there], 1 << bits)
         assert np.array_equal(q.indices[box][there], index)
         assert q.used[n] == len(book)
-        assert np.array_equal(q.codebooks[n, :len(book)], book)
+        assert np.array_equal(q.codebooks[n, :len(book)], book.astype(np.float32))
     assert q.counts().sum() == mask.sum()
 
 

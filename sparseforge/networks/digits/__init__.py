@@ -1,5 +1,5 @@
 """The digits network: a small pruned CNN for scikit-learn's 8×8 handwritten digits."""
 
-from sparseforge.networks.digits.reader import FOLDER, images, load, metadata
+from sparseforge.networks.digits.reader import FOLDER, images, load, metadata, training_images
 
-__all__ = ["FOLDER", "images", "load", "metadata"]
+__all__ = ["FOLDER", "images", "load", "metadata", "training_images"]

@@ -136,6 +136,13 @@ def metadata(path=FOLDER / "digits.onnx"):
 
 
 def images(path=FOLDER / "digits_test.npz"):
-    """(images, labels) never trained on: int64 [N,1,8,8] of 0…16, and int64 [N] of 0…9."""
+    """(images, labels), by default those never trained on.
+
+    int64 [N,1,8,8] of 0…16, and int64 [N] of 0…9."""
     with np.load(path, allow_pickle=False) as stored:
         return (stored["images"].astype(np.int64)[:, None], stored["labels"].astype(np.int64))
+
+
+def training_images():
+    """(images, labels) of the other two thirds: int64 [N,1,8,8] of 0…16, and int64 [N]."""
+    return images(FOLDER / "digits_train.npz")

@@ -1,4 +1,4 @@
-"""Train, prune and quantise the digits network; write ``digits.onnx`` and ``digits_test.npz``.
+"""Train, prune and quantise the digits network; write ``digits.onnx`` and the images of both sets.
 
     pip install torch==2.13.0 scikit-learn onnx
     python -m sparseforge.networks.digits.train [--out FOLDER]
@@ -199,9 +199,10 @@ def main():
                 "quantised_accuracy": f"{quantised:.6f}", "held_out": str(len(test)),
                 "seed": str(SEED)}
     write(folder / "digits.onnx", build(layers[:2], layers[2], metadata).SerializeToString())
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, images=test, labels=test_labels)
-    write(folder / "digits_test.npz", buffer.getvalue())
+    for name, images, its_labels in (("train", train, train_labels), ("test", test, test_labels)):
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, images=images, labels=its_labels)
+        write(folder / f"digits_{name}.npz", buffer.getvalue())
 
 
 if __name__ == "__main__":
