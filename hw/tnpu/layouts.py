@@ -1,8 +1,11 @@
-"""What the blocks of a unit say to each other."""
+"""What the blocks of TNPU say to each other."""
 
 from amaranth.lib import data, enum
 
-from .instruction import ADDRESS
+from .instruction import ADDRESS, DESCRIPTOR_FIELDS, FIELDS
+
+BURST = 16          # beats of a burst at most
+IN_FLIGHT = 8       # bursts under way at most, each way
 
 
 class X(enum.Enum, shape=2):
@@ -57,3 +60,31 @@ def issue_layout(cfg, unit):
         "first": 1, "index": 1,         # POOL: a window begins; the cycle that writes the index
         "write": 1, "to": ADDRESS, "relu": 1,           # the sum goes to S[to]
     })
+
+
+def instruction_layout():
+    """An instruction as it lies in memory, its line's CRC aside."""
+    return data.StructLayout(dict(FIELDS))
+
+
+def descriptor_layout():
+    return data.StructLayout(dict(DESCRIPTOR_FIELDS) | {"crc": 32})
+
+
+def burst_layout(cfg):
+    """A burst that asks for the bus. `signal` counts when the last of an instruction ends."""
+    return data.StructLayout({
+        "write": 1, "address": cfg.addr_bits, "beats": range(BURST + 1), "buffer": 2,
+        "word": ADDRESS, "last": 1, "signal": cfg.semaphores,
+    })
+
+
+def fill_layout(cfg):
+    """DMA writes a word into a unit's buffer in this cycle."""
+    return data.StructLayout({
+        "valid": 1, "buffer": 2, "word": ADDRESS, "data": cfg.memory_bits})
+
+
+def fetch_layout():
+    """DMA reads a word of S; its value is given in the next cycle."""
+    return data.StructLayout({"valid": 1, "bank": 1, "word": ADDRESS})
