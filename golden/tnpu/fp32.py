@@ -33,12 +33,12 @@ def add(a: ArrayLike, b: ArrayLike) -> F32:
 
 def to_bits(values: ArrayLike) -> NDArray[np.uint32]:
     """The bits of float32 values."""
-    return np.ascontiguousarray(values, np.float32).view(np.uint32)
+    return np.asarray(values, np.float32, order="C").view(np.uint32)
 
 
 def from_bits(bits: ArrayLike) -> F32:
     """The float32 values of bits."""
-    return np.ascontiguousarray(bits, np.uint32).view(np.float32)
+    return np.asarray(bits, np.uint32, order="C").view(np.float32)
 
 
 # Some libraries switch subnormals off for the whole process: every figure would be wrong, quietly.

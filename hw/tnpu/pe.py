@@ -11,10 +11,8 @@ from amaranth.lib.wiring import In, Out
 from hw.common.shared import Shared
 
 from .delay import delayed
-from .fp32 import Adder, Multiplier
+from .fp32 import BINARY32, Adder, Multiplier
 from .layouts import X, Y, ctrl_layout
-
-MINUS_ZERO = 0x8000_0000
 
 
 class PE(wiring.Component):
@@ -28,26 +26,30 @@ class PE(wiring.Component):
     Parameters
     ----------
     cfg : TNPUConfig
+    fmt : Format
+        Of all numbers; smaller ones than binary32 are for tests.
 
     Members
     -------
     ctrl : In(ctrl_layout(cfg))
-        ``x`` and ``y`` both SLOT is not supported: there is one read port.
-    a, b, p_in : In(32)
-    o : Out(32)
+        ``x`` and ``y`` both SLOT read the same sum twice.
+    a, b, p_in : In(fmt.bits)
+    o : Out(fmt.bits)
     """
 
-    def __init__(self, cfg):
+    def __init__(self, cfg, fmt=BINARY32):
         self.cfg = cfg
-        super().__init__({"ctrl": In(ctrl_layout(cfg)), "a": In(32), "b": In(32), "p_in": In(32),
-                          "o": Out(32)})
+        self.fmt = fmt
+        super().__init__({"ctrl": In(ctrl_layout(cfg)), "a": In(fmt.bits), "b": In(fmt.bits),
+                          "p_in": In(fmt.bits), "o": Out(fmt.bits)})
 
     def elaborate(self, platform):
         m = Module()
         cfg, ctrl = self.cfg, self.ctrl
-        m.submodules.multiplier = multiplier = Shared(Multiplier, cfg.mul_latency)
-        m.submodules.adder = adder = Shared(Adder, cfg.add_latency)
-        weight, weight_next, new_weight = Signal(32), Signal(32), Signal(32)
+        m.submodules.multiplier = multiplier = Shared(Multiplier, cfg.mul_latency, self.fmt)
+        m.submodules.adder = adder = Shared(Adder, cfg.add_latency, self.fmt)
+        weight, weight_next, new_weight = (Signal.like(self.b, name=name)
+                                           for name in ("weight", "weight_next", "new_weight"))
         m.d.comb += [
             new_weight.eq(Mux(ctrl.swap, weight_next, weight)),
             multiplier.a.eq(self.a),
@@ -70,14 +72,14 @@ class PE(wiring.Component):
             with m.Case(Y.SLOT):
                 m.d.comb += adder.b.eq(local)
             with m.Default():
-                m.d.comb += adder.b.eq(MINUS_ZERO)
+                m.d.comb += adder.b.eq(1 << (self.fmt.bits - 1))    # -0.0
         m.d.comb += self.o.eq(adder.o)
         return m
 
     def _slots(self, m, total):
         """The local sums: one is read for the adder, one takes ``total``."""
         cfg, ctrl = self.cfg, self.ctrl
-        m.submodules.slots = slots = Memory(shape=32, depth=cfg.slots, init=[])
+        m.submodules.slots = slots = Memory(shape=self.fmt.bits, depth=cfg.slots, init=[])
         write = slots.write_port()
         read = slots.read_port(transparent_for=(write,))
         early = delayed(m, ctrl.slot, cfg.mul_latency - 1, "slot")
