@@ -35,6 +35,16 @@ def ctrl_layout(cfg):
     })
 
 
+def row_layout(cfg):
+    """What a row of PEs does in a cycle, and what it needs of X."""
+    return data.StructLayout({
+        "x": ADDRESS,               # address in its bank of X
+        "zero": 1,                  # the row operand is +0.0
+        "row": range(cfg.lanes),    # rows from here to the one whose local sums are read
+        "ctrl": ctrl_layout(cfg),
+    })
+
+
 def setting_layout():
     """What holds for a whole instruction: from its first read until its last sum is in S."""
     return data.StructLayout({
@@ -54,7 +64,7 @@ def issue_layout(cfg, unit):
         "init": 2,              # Init: the sum starts from S, +0.0, or S with -0.0 as +0.0
         "swap": 1,              # STREAM: first issue of a pass
         "take": cfg.rows(unit),         # STREAM: the word of W is these rows' next weight
-        "row": range(max(2, cfg.rows(unit))),           # DRAIN
+        "row": range(cfg.lanes),                        # DRAIN
         "slot": range(cfg.slots),                       # LOCAL, DRAIN
         "group": ADDRESS,       # ROUTE: number of the group
         "first": 1, "index": 1,         # POOL: a window begins; the cycle that writes the index
