@@ -36,7 +36,8 @@ class _Source:
     def drive(self, rng, p_stall):
         if self.offered is None and rng.random() >= p_stall:
             self.offered = self.word(rng)
-            self.payload.drive(self.offered)
+            if self.offered is not None:
+                self.payload.drive(self.offered)
         self.valid.value = self.offered is not None
 
 
@@ -66,7 +67,7 @@ async def lockstep(dut, model, cycles, rng, words, *, controls=None, allow=None,
     ``stalls``; and for some time several inputs offer new words only together, in one cycle of
     four. So blocks fill, run empty, idle, run at full rate and are hit by all inputs at once. Reset
     comes with probability ``p_reset`` per cycle. ``words[name](rng)`` makes a word for input stream
-    ``name``: an int, or a dict of fields if each has a port of its own.
+    ``name``: an int, or a dict of fields if each has a port of its own; None: there is none.
     ``controls[name](rng)`` gives the value of plain input ``name`` in each cycle; the model finds
     it in ``offered``. An output stream is not read while ``allow(name)`` is false. Signals that
     ``look`` leaves out are not checked; a pair (value, mask) checks the bits in the mask.
