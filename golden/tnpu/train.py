@@ -131,15 +131,17 @@ def layer_gd(layer: Layer, gradients: Gradients, n: int, x: np.ndarray,
     if layer.is_fc:
         fp32.fc_gd(gradients.weights[n].reshape(layer.k, layer.c), delta.reshape(-1),
                    x.reshape(-1))
-        with np.errstate(all="ignore"):
-            gradients.biases[n] += delta.reshape(-1)
+        sums = delta.reshape(-1)
     else:
         plane = padded(layer, x)
         parts = [fp32.conv_gd(np.ascontiguousarray(delta[ks]), np.ascontiguousarray(plane[cs]),
                               layer.r, layer.s, layer.stride) for ks, cs in groups(layer)]
         with np.errstate(all="ignore"):
             gradients.weights[n] += np.concatenate(parts)
-            gradients.biases[n] += fp32.plane_sums(delta)
+        sums = fp32.plane_sums(delta)
+    if layer.bias:
+        with np.errstate(all="ignore"):
+            gradients.biases[n] += sums
     canonical(gradients.weights[n])
     canonical(gradients.biases[n])
 

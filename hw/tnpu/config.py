@@ -15,7 +15,7 @@ class TNPUConfig:
     add_latency: int = 4
     x_words_c: int = 8192       # PU-c's neuron buffer: the row operand
     w_words_c: int = 8192       # PU-c's synapse buffer: the column operand
-    s_words_c: int = 2048       # PU-c's neuron buffer for sums, each of its two banks
+    s_words_c: int = 4096       # PU-c's neuron buffer for sums, each of its two banks
     x_words_f: int = 2048
     w_words_f: int = 4096
     s_words_f: int = 2048

@@ -38,7 +38,7 @@ def test_integers_are_exact(layer):
     gradients = train.zeros(parameters)
     train.layer_gd(layer, gradients, 0, x.astype(np.float32), delta.astype(np.float32))
     assert np.array_equal(gradients.weights[0], dw)
-    assert np.array_equal(gradients.biases[0], delta.sum((1, 2)))
+    assert np.array_equal(gradients.biases[0], delta.sum((1, 2)) * layer.bias)
 
 
 def integer_gradients(layer, x, w, delta):
