@@ -9,15 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from golden.formats.lines import check_lines, line_bytes, pack_lines
-from hw.tnpu.instruction import (
-    ADDRESS,
-    COORDINATE,
-    DESCRIPTOR_FIELDS,
-    FIELDS,
-    INSTRUCTION_BITS,
-    LOOPS,
-    Opcode,
-)
+from golden.tnpu.nest import WIDTHS, jumps
+from hw.tnpu.instruction import DESCRIPTOR_FIELDS, FIELDS, INSTRUCTION_BITS, LOOPS, Opcode
 
 WIDTH = dict(FIELDS)
 
@@ -25,7 +18,7 @@ WIDTH = dict(FIELDS)
 class Loop(NamedTuple):
     """One loop of a nest: how often, and by how much each address and coordinate moves."""
 
-    count: int = 1
+    times: int = 1
     x: int = 0
     w: int = 0
     s: int = 0
@@ -50,7 +43,7 @@ class Instruction:
 
     def counts(self) -> list[int]:
         """All six counts, the innermost first."""
-        return [loop.count for loop in self.loops] + [1] * (LOOPS - len(self.loops))
+        return [loop.times for loop in self.loops] + [1] * (LOOPS - len(self.loops))
 
     def groups(self) -> tuple[int, int]:
         """Groups, and issues of each."""
@@ -63,20 +56,19 @@ class Instruction:
                            self.signal)
 
 
-def jumps(loops: Sequence[Loop]) -> dict[str, int]:
+def nest_fields(loops: Sequence[Loop]) -> dict[str, int]:
     """The fields of a nest of at most `LOOPS` loops, innermost first."""
     if len(loops) > LOOPS:
         raise ValueError(f"a nest has at most {LOOPS} loops, not {len(loops)}")
-    out: dict[str, int] = {}
-    for i in range(LOOPS):
-        loop = loops[i] if i < len(loops) else Loop()
-        if not 1 <= loop.count < 1 << 16:
-            raise ValueError(f"a loop's count must be 1 to 65535, not {loop.count}")
-        out[f"count{i}"] = loop.count
-        for name, bits in (("x", ADDRESS), ("w", ADDRESS), ("s", ADDRESS), ("row", COORDINATE),
-                           ("col", COORDINATE)):
-            back = sum(getattr(inner, name) * (inner.count - 1) for inner in loops[:i])
-            out[f"jump_{name}{i}"] = (getattr(loop, name) - back) % (1 << bits)
+    whole = [*loops, *[Loop()] * (LOOPS - len(loops))]
+    turns = [loop.times for loop in whole]
+    for times in turns:
+        if not 1 <= times < 1 << 16:
+            raise ValueError(f"a loop's count must be 1 to 65535, not {times}")
+    out = {f"count{i}": times for i, times in enumerate(turns)}
+    for name, bits in WIDTHS.items():
+        steps = jumps(turns, [getattr(loop, name) for loop in whole], bits)
+        out |= {f"jump_{name}{i}": step for i, step in enumerate(steps)}
     return out
 
 
@@ -87,7 +79,7 @@ def values(one: Instruction, address: int) -> dict[str, int]:
     if one.transfer:
         out["address"] = address
     else:
-        out |= jumps(one.loops)
+        out |= nest_fields(one.loops)
     for name, value in one.fields.items():
         if name == "address":
             continue

@@ -49,7 +49,7 @@ def compute(opcode: Opcode, bank: int, loops: list[Loop], inner: int, shortest: 
     one = Instruction(opcode, {"bank": bank, "inner": inner, **fields}, tuple(loops))
     issues = 1
     for loop in loops[:inner]:
-        issues *= loop.count
+        issues *= loop.times
     one.fields["gap"] = max(one.fields.get("gap", 0), shortest - issues, 0)
     return one
 

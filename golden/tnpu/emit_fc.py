@@ -15,9 +15,9 @@ from hw.tnpu.config import BLOCK
 from hw.tnpu.instruction import Buffer, Init, Op, Opcode
 
 
-def _tiles(layer: Layer, lanes: int) -> tuple[int, int]:
+def _tiles(layer: Layer, places: int, lanes: int) -> tuple[int, int]:
     """Words of the output vector and of the input vector: k tiles, j tiles."""
-    return blocks(layer.k) * BLOCK // lanes, blocks(layer.c) * BLOCK // lanes
+    return blocks(layer.k) * BLOCK // lanes, blocks(places) * BLOCK // lanes
 
 
 def _bank(bank: int) -> Buffer:
@@ -33,11 +33,11 @@ def _together(stream: Stream, layer: Layer, tiles: int) -> int:
     return min(tiles, most)
 
 
-def fc_fp(stream: Stream, n: int, layer: Layer, source: str) -> None:
-    """y{n} ← ReLU(b{n} + w{n} · source): a dot product per lane and slot."""
+def fc_fp(stream: Stream, n: int, layer: Layer, places: int, source: str) -> None:
+    """y{n} ← ReLU(b{n} + w{n} · source): a dot product per lane and slot. `places`: of source."""
     cfg, word, lanes = stream.cfg, stream.cfg.word_bytes, stream.cfg.lanes
     x_room, w_room, _ = stream.capacity()
-    k_tiles, j_tiles = _tiles(layer, lanes)
+    k_tiles, j_tiles = _tiles(layer, places, lanes)
     for k0, k1 in ranges(k_tiles, _together(stream, layer, k_tiles)):
         slots, bank = k1 - k0, stream.begin_tile()
         for j0, j1 in ranges(j_tiles, min(x_room, w_room // (lanes * slots))):
@@ -58,11 +58,12 @@ def fc_fp(stream: Stream, n: int, layer: Layer, source: str) -> None:
         stream.end_tile([store(f"y{n}", k0 * word, slots, bank, 0)])
 
 
-def fc_bp(stream: Stream, n: int, layer: Layer, target: str, masked: str | None) -> None:
+def fc_bp(stream: Stream, n: int, layer: Layer, places: int, target: str,
+          masked: str | None) -> None:
     """target ← e{n} · w{n}: scaled rows; 0 where `masked` is not above 0."""
     cfg, word, lanes = stream.cfg, stream.cfg.word_bytes, stream.cfg.lanes
     x_room, w_room, _ = stream.capacity()
-    k_tiles, j_tiles = _tiles(layer, lanes)
+    k_tiles, j_tiles = _tiles(layer, places, lanes)
     for j0, j1 in ranges(j_tiles, _together(stream, layer, j_tiles)):
         slots, bank = j1 - j0, stream.begin_tile()
         words = slots * lanes
@@ -88,11 +89,12 @@ def fc_bp(stream: Stream, n: int, layer: Layer, target: str, masked: str | None)
         stream.end_tile([store(target, j0 * word, slots, bank, 0)])
 
 
-def fc_gd(stream: Stream, n: int, layer: Layer, source: str, first_instance: bool) -> None:
+def fc_gd(stream: Stream, n: int, layer: Layer, places: int, source: str,
+          first_instance: bool) -> None:
     """gw{n} += e{n} × source, in memory; gb{n} += e{n}."""
     cfg, word, lanes = stream.cfg, stream.cfg.word_bytes, stream.cfg.lanes
     x_room, w_room, s_room = stream.capacity()
-    k_tiles, j_tiles = _tiles(layer, lanes)
+    k_tiles, j_tiles = _tiles(layer, places, lanes)
     across = max(1, min(j_tiles, s_room // lanes, w_room))
     down = max(1, min(k_tiles, s_room // (lanes * j_tiles), x_room)) if across == j_tiles else 1
     for k0, k1 in ranges(k_tiles, down):

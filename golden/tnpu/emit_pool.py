@@ -10,7 +10,7 @@ from golden.tnpu.emit_conv import _fit, compute, ranges
 from golden.tnpu.regions import blocks
 from golden.tnpu.stream import Stream, load, store
 from hw.tnpu.config import BLOCK
-from hw.tnpu.instruction import Buffer, Init, Op, Opcode
+from hw.tnpu.instruction import Buffer, Op, Opcode
 
 
 def bits(value: float) -> int:
@@ -35,14 +35,14 @@ def pool_fp(stream: Stream, n: int, layer: Layer) -> None:
             window = [Loop(pool.k, w=parts), Loop(pool.k, w=line)]
             places = [Loop(parts, w=1, s=1), Loop(layer.out_w, w=pool.s * parts, s=parts),
                       Loop(last - first, w=pool.s * line, s=out_line)]
-            one = (compute(Opcode.POOL, bank, [*window, *places], 2, 0, gap=1, extra=out, w=w)
-                   if maximum else
-                   compute(Opcode.VECTOR, bank, [*places, *window], 3, cfg.min_pass("c"),
-                           op=Op.AXPY, init=Init.ZERO, w=w,
-                           imm=bits(np.float32(1) / np.float32(pool.k**2))))
+            computes = [compute(Opcode.POOL, bank, [*window, *places], 2, 0, gap=1, extra=out, w=w)
+                        ] if maximum else [
+                compute(Opcode.VECTOR, bank, [Loop(out, s=1)], 2, cfg.min_pass("c"), op=Op.CLEAR),
+                compute(Opcode.VECTOR, bank, [*places, *window], 3, cfg.min_pass("c"), op=Op.AXPY,
+                        w=w, imm=bits(1 / pool.k**2))]
             source = (block * layer.ho + first * pool.s) * line * word
             stream.chunk([], [load(f"y{n}", source, ((last - first - 1) * pool.s + pool.k) * line,
-                                   Buffer.W, w)], [one])
+                                   Buffer.W, w)], computes)
             at = (block * layer.out_h + first) * out_line * word
             stores = [store(f"p{n}", at, out, bank, 0)]
             if maximum:
@@ -59,8 +59,9 @@ def unpool(stream: Stream, n: int, layer: Layer) -> None:
     line, out_line = layer.wo * parts, layer.out_w * parts
 
     def source(rows: int) -> int:
-        """Rows that so many rows of windows cover."""
-        return layer.ho if rows == layer.out_h else rows * pool.s
+        """Rows of a tile of so many rows of windows, at most."""
+        rest = max(0, layer.ho - layer.out_h * pool.s)      # no window reaches these
+        return layer.ho if rows == layer.out_h else rows * pool.s + rest
 
     def fits(rows: int) -> bool:
         apart = pool.k <= pool.s or rows == layer.out_h     # no window reaches into another tile
@@ -96,7 +97,7 @@ def _unpool_tile(stream: Stream, layer: Layer, bank: int, at: tuple[int, int], f
     loops = [Loop(parts, x=1, w=1, s=1), Loop(layer.out_w, x=parts, w=parts, s=pool.s * parts),
              Loop(last - first, x=out_line, w=out_line, s=pool.s * line),
              Loop(pool.k, s=parts), Loop(pool.k, s=line)]
-    scale = bits(np.float32(1) / np.float32(pool.k**2))
+    scale = bits(1 / pool.k**2)
     how = ({"op": Op.ROUTE, "x": x} if pool.kind == "max" else {"op": Op.AXPY, "imm": scale})
     out_of = [compute(Opcode.VECTOR, bank, [Loop(words, s=1)], 2, shortest, op=Op.CLEAR),
               compute(Opcode.VECTOR, bank, loops, 3, shortest, w=w, **how)]

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import product
 
+import numpy as np
+
+from golden.jit import njit
 from hw.tnpu.config import TNPUConfig
 from hw.tnpu.instruction import ADDRESS, COORDINATE, LOOPS, Bound, Init, Opcode
 
@@ -123,3 +126,43 @@ def takes(instruction: Mapping[str, int], config: TNPUConfig,
         for row in range(config.rows(unit)):
             yield (before + 1 + row * config.add_latency,
                    {"w": (word + row) % (1 << ADDRESS), "take": 1 << row})
+
+
+@njit
+def _walk(counts, jumps, start, widths):
+    """int64 [issues, addresses]: each address, issue by issue."""
+    total = 1
+    for i in range(len(counts)):
+        total *= counts[i]
+    out = np.empty((total, len(start)), np.int64)
+    at = np.zeros(len(counts), np.int64)
+    now = start.copy()
+    for n in range(total):
+        out[n] = now
+        level = 0
+        while level < len(counts) and at[level] == counts[level] - 1:
+            at[level] = 0
+            level += 1
+        if level < len(counts):
+            at[level] += 1
+            for k in range(len(start)):
+                now[k] = (now[k] + jumps[level, k]) & ((1 << widths[k]) - 1)
+    return out
+
+
+def walk(instruction: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """All issues at once: int64 [groups, issues of a group] of each address; rows and columns
+    signed. As the hardware walks: by jumps."""
+    turns = np.array(counts(instruction), np.int64)
+    if not turns.all():
+        raise ValueError("OPCODE: a loop's count must not be 0")
+    steps = np.array([[instruction[f"jump_{name}{k}"] for name in WIDTHS] for k in range(LOOPS)],
+                     np.int64)
+    start = np.array([instruction[name] for name in WIDTHS], np.int64)
+    out = _walk(turns, steps, start, np.array(list(WIDTHS.values()), np.int64))
+    inner = int(np.prod(turns[:instruction["inner"]]))
+    split = {name: out[:, n].reshape(-1, inner) for n, name in enumerate(WIDTHS)}
+    half = 1 << (COORDINATE - 1)
+    for name in ("row", "col"):
+        split[name] = (split[name] + half) % (2 * half) - half
+    return split

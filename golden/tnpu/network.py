@@ -59,15 +59,23 @@ class Network:
         """How many layers are convolutions."""
         return sum(not layer.is_fc for layer in self.layers)
 
-    def vector_order(self, n: int) -> np.ndarray:
-        """In which order layer n, an FC layer, adds up its inputs: int64 [J]."""
+    def vector_layout(self, n: int) -> np.ndarray:
+        """Which input of layer n, an FC layer, lies at each place of its vector; -1 where none
+        does (channels beyond a plane's). int64."""
         layer = self.layers[n]
         before = self.layers[n - 1] if n else None
         if before is None or before.is_fc:
             return np.arange(layer.c)
-        index = np.arange(layer.c).reshape(before.k, before.out_h * before.out_w)
+        channels = -(-before.k // BLOCK) * BLOCK
+        index = np.full((channels, before.out_h * before.out_w), -1)
+        index[:before.k] = np.arange(layer.c).reshape(before.k, -1)
         return np.concatenate([index[c:c + BLOCK].T.reshape(-1)
-                               for c in range(0, before.k, BLOCK)])
+                               for c in range(0, channels, BLOCK)])
+
+    def vector_order(self, n: int) -> np.ndarray:
+        """In which order layer n, an FC layer, adds up its inputs: int64 [J]."""
+        layout = self.vector_layout(n)
+        return layout[layout >= 0]
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 Activations and errors are [block of 16 channels][row][column][16]; vectors are padded to 16.
 Weights lie in tiles of lanes × lanes, [k][c]: conv [k tile][block][r][s][c tile of the block], FC
-[k tile][j tile], j in the order of `Network.vector_order`.
+[k tile][j tile], j as `Network.vector_layout` says.
 """
 
 from __future__ import annotations
@@ -55,11 +55,12 @@ class Weights:
 
     layer: Layer
     lanes: int
-    order: tuple[int, ...] | None = None        # of an FC layer's inputs
+    order: tuple[int, ...] | None = None        # an FC layer's inputs by place, -1: none
 
     @property
     def channels(self) -> int:
-        return self.layer.c // self.layer.groups
+        """Places, inputs or not."""
+        return self.layer.c // self.layer.groups if self.order is None else len(self.order)
 
     @property
     def k_tiles(self) -> int:
@@ -74,7 +75,8 @@ class Weights:
         layer, lanes = self.layer, self.lanes
         given = np.asarray(tensor, np.float32).reshape(layer.weights_shape)
         if self.order is not None:
-            given = given[:, list(self.order)]
+            order = np.array(self.order)
+            given = np.where((order >= 0)[:, None, None], given[:, order], np.float32(0))
         full = np.zeros((self.k_tiles * lanes, blocks(self.channels) * BLOCK, layer.r, layer.s),
                         np.float32)
         full[:layer.k, :self.channels] = given
@@ -88,8 +90,9 @@ class Weights:
                                                             layer.s)
         out = np.ascontiguousarray(full[:layer.k, :self.channels])
         if self.order is not None:
-            straight = np.empty_like(out)
-            straight[:, list(self.order)] = out
+            order = np.array(self.order)
+            straight = np.empty(layer.weights_shape, np.float32)
+            straight[:, order[order >= 0]] = out[:, order >= 0]
             return straight
         return out
 
@@ -110,7 +113,8 @@ class Region:
         return self.base + instance % self.copies * self.step
 
 
-def shapes(network: Network, cfg: TNPUConfig, batch: int, live: int) -> dict[str, tuple[Shape, int]]:
+def shapes(network: Network, cfg: TNPUConfig, batch: int, live: int
+           ) -> dict[str, tuple[Shape, int]]:
     """Each region's shape and how many copies: one per instance, one per live instance, or one.
 
     y, p: sums after ReLU and what is pooled of them; a: which was chosen; e: their error; q: the
@@ -121,7 +125,7 @@ def shapes(network: Network, cfg: TNPUConfig, batch: int, live: int) -> dict[str
         "input": (Plane(first.c, first.h, first.w), batch),
         "target": (Plane(last.k, last.out_h, last.out_w), batch)}
     for n, layer in enumerate(network.layers):
-        order = tuple(network.vector_order(n)) if layer.is_fc else None
+        order = tuple(network.vector_layout(n).tolist()) if layer.is_fc else None
         for prefix in ("w", "vw", "gw"):
             out[f"{prefix}{n}"] = Weights(layer, cfg.lanes, order), 1
         for prefix in ("b", "vb", "gb"):
@@ -138,11 +142,14 @@ def shapes(network: Network, cfg: TNPUConfig, batch: int, live: int) -> dict[str
     return out
 
 
-def lay_out(network: Network, cfg: TNPUConfig, batch: int, live: int, base: int
-            ) -> tuple[dict[str, Region], int]:
+def lay_out(network: Network, cfg: TNPUConfig, batch: int, live: int, base: int, *,
+            input_error: bool = False) -> tuple[dict[str, Region], int]:
     """The regions from `base` on, each on a page of its own, and where they end."""
     out: dict[str, Region] = {}
-    for name, (shape, copies) in shapes(network, cfg, batch, live).items():
+    wanted = shapes(network, cfg, batch, live)
+    if input_error:
+        wanted["input_error"] = wanted["input"]
+    for name, (shape, copies) in wanted.items():
         step = -(-shape.values * 4 // PAGE) * PAGE
         out[name] = Region(shape, copies, base, step)
         base += step * copies

@@ -83,10 +83,10 @@ PRESETS = {
     # 17 x 16 PEs, DDR3-2133 at 400 MHz; the buffers are ours (README).
     "paper": TNPUConfig(),
     # Trains the digits in a simulator.
-    "small": TNPUConfig(lanes=4, slots=12, x_words_c=1024, w_words_c=1024, s_words_c=512,
+    "small": TNPUConfig(lanes=4, slots=12, x_words_c=1024, w_words_c=4096, s_words_c=512,
                         x_words_f=512, w_words_f=1024, s_words_f=256),
     # As small as it gets.
-    "tiny": TNPUConfig(lanes=2, slots=5, mul_latency=2, add_latency=3, x_words_c=256,
-                       w_words_c=256, s_words_c=128, x_words_f=128, w_words_f=256, s_words_f=64,
+    "tiny": TNPUConfig(lanes=2, slots=5, mul_latency=2, add_latency=3, x_words_c=2048,
+                       w_words_c=4096, s_words_c=1024, x_words_f=128, w_words_f=256, s_words_f=64,
                        semaphores=24, queue_depth=3, rate_beats=3, rate_cycles=5),
 }

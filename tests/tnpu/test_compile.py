@@ -1,0 +1,124 @@
+"""The image of a program, executed, leaves what golden computes from the tensors."""
+
+import numpy as np
+import pytest
+
+from golden.layers import Layer, Pool
+from golden.tnpu import train
+from golden.tnpu.compile import compile
+from golden.tnpu.execute import Machine
+from golden.tnpu.network import Network, initial
+from golden.tnpu.schedule import SCHEDULES
+from hw.tnpu.config import PRESETS, TNPUConfig
+
+
+def conv(name, c, h, w, k, r, s, **rest):
+    return Layer(name=name, c=c, h=h, w=w, k=k, r=r, s=s, **{"bias": True, "relu": True, **rest})
+
+
+def max_pool(k, s):
+    return Pool(kind="max", k=k, s=s)
+
+
+NETWORKS = {
+    "fc": Network((Layer.fc("a", 21, 18, bias=True, relu=True), Layer.fc("b", 18, 3))),
+    "conv": Network((conv("a", 3, 7, 6, 5, 3, 2, pad=1),)),
+    "stride": Network((conv("a", 18, 7, 8, 4, 3, 3, pad=(1, 0, 2, 1), stride=2),
+                       conv("b", 4, 3, 5, 20, 2, 3, stride=3, bias=False, relu=False))),
+    "lenet": Network((conv("a", 1, 12, 12, 4, 3, 3, pool=max_pool(2, 2)),
+                      conv("b", 4, 5, 5, 20, 2, 2, pool=max_pool(3, 1), pad=1),
+                      Layer.fc("c", 320, 11, bias=True, relu=True),
+                      Layer.fc("d", 11, 5, bias=True))),
+    "average": Network((conv("a", 2, 9, 9, 17, 3, 3, pad=1,
+                             pool=Pool(kind="avg", k=3, s=2)),
+                        conv("b", 17, 4, 4, 6, 1, 1), Layer.fc("c", 96, 4, bias=True))),
+    "groups": Network((conv("a", 32, 5, 5, 32, 3, 3, groups=2, pad=1, pool=max_pool(2, 2)),)),
+}
+
+
+def batch_of(network, batch, seed=0):
+    rng = np.random.default_rng(seed)
+    first, last = network.layers[0], network.layers[-1]
+    inputs = rng.standard_normal((batch, first.c, first.h, first.w)).astype(np.float32)
+    targets = rng.standard_normal((batch, last.k, last.out_h, last.out_w)).astype(np.float32)
+    parameters = initial(network, seed)
+    for value in (*parameters.biases, *parameters.weight_velocities):
+        value[:] = rng.uniform(-0.1, 0.1, value.shape)
+    return parameters, inputs, targets
+
+
+def executed(network, cfg, batch, schedule, **rest):
+    """(program, memory after it, golden's parameters, golden's instances, parameters before)."""
+    parameters, inputs, targets = batch_of(network, batch)
+    program = compile(network, cfg, batch, schedule=schedule, rate=0.05, momentum=0.9, **rest)
+    memory = program.image(parameters, inputs, targets)
+    before = parameters.copy()
+    instances = train.step(network, parameters, inputs, targets, rate=0.05, momentum=0.9)
+    machine = Machine(cfg, memory, program.base)
+    machine.run({unit: (program.queue_at[unit], program.count(unit)) for unit in "cf"})
+    return program, memory, parameters, instances, before
+
+
+def equal(a, b):
+    return all(np.array_equal(x.view(np.uint32), y.view(np.uint32))
+               for x, y in zip(a.arrays(), b.arrays(), strict=True))
+
+
+@pytest.mark.parametrize("preset", ["paper", "small", "tiny"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_on_every_grid(name, preset):
+    network, cfg = NETWORKS[name], PRESETS[preset]
+    program, memory, golden, instances, before = executed(network, cfg, 4, "sosm")
+    assert equal(program.parameters(memory), golden)
+    assert not equal(before, golden)
+    for n, one in enumerate(instances):
+        region = "p" if network.layers[-1].pool else "y"
+        got = program.tensor(memory, f"{region}{len(network.layers) - 1}", n)
+        assert np.array_equal(got, one.output.reshape(got.shape))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("batch", [1, 5])
+def test_every_schedule_leaves_the_same_bits(schedule, batch):
+    program, memory, golden, _, _ = executed(NETWORKS["lenet"], PRESETS["small"], batch, schedule)
+    assert equal(program.parameters(memory), golden)
+
+
+@pytest.mark.parametrize("look_ahead", [1, 2, 3, 5])
+def test_look_ahead(look_ahead):
+    program, memory, golden, _, _ = executed(NETWORKS["average"], PRESETS["small"], 7, "sosm",
+                                             look_ahead=look_ahead)
+    assert equal(program.parameters(memory), golden)
+
+
+def test_small_buffers_cut_more_and_change_nothing():
+    cfg = TNPUConfig(lanes=4, slots=5, x_words_c=384, w_words_c=1152, s_words_c=160, x_words_f=16,
+                     w_words_f=32, s_words_f=12)
+    program, memory, golden, _, _ = executed(NETWORKS["lenet"], cfg, 3, "sosm")
+    assert equal(program.parameters(memory), golden)
+
+
+@pytest.mark.parametrize("phases", [("FP",), ("BP",), ("GD",), ("WU",), ("FP", "BP")])
+def test_phases_alone(phases):
+    """Any choice of phases runs to its end."""
+    for name in ("fc", "conv", "lenet"):
+        network, cfg = NETWORKS[name], PRESETS["small"]
+        parameters, inputs, targets = batch_of(network, 2)
+        program = compile(network, cfg, 2, phases=phases, input_error=True)
+        memory = program.image(parameters, inputs, targets)
+        Machine(cfg, memory, program.base).run(
+            {unit: (program.queue_at[unit], program.count(unit)) for unit in "cf"})
+
+
+@pytest.mark.parametrize(("network", "cfg", "rest", "message"), [
+    ("fc", PRESETS["tiny"], {"schedule": "random"}, "schedule must be one of"),
+    ("fc", PRESETS["tiny"], {"batch": 0}, "batch must be 1 to 65536"),
+    ("conv", PRESETS["tiny"], {"look_ahead": 0}, "look-ahead must be"),
+    ("conv", TNPUConfig(lanes=4, w_words_c=64), {}, "a: W of PU-c must hold"),
+    ("conv", TNPUConfig(lanes=4, s_words_c=8), {}, "one row of outputs"),
+    ("stride", TNPUConfig(lanes=4, slots=2), {}, "must hold a row of the kernel"),
+    ("fc", TNPUConfig(lanes=4, addr_bits=16), {"batch": 99}, "must fit 65536 bytes"),
+])
+def test_refusals(network, cfg, rest, message):
+    with pytest.raises(ValueError, match=message):
+        compile(NETWORKS[network], cfg, **({"batch": 2} | rest))
