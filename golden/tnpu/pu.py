@@ -45,7 +45,7 @@ class PU:
     def run(self, setting: Mapping[str, Any],
             issues: Sequence[tuple[int, Mapping[str, Any]]]) -> list[Write]:
         """The writes of one instruction, in order."""
-        weights = self._passes(issues) if setting["opcode"] == Opcode.STREAM else {}
+        weights = self._passes(setting, issues) if setting["opcode"] == Opcode.STREAM else {}
         writes = []
         for cycle, issue in issues:
             if not issue.get("valid"):
@@ -59,7 +59,15 @@ class PU:
                 writes.append(Write(cycle + self.latency, issue["to"], word.tolist()))
         return writes
 
-    def _passes(self, issues: Sequence[tuple[int, Mapping[str, Any]]]) -> dict[int, F32]:
+    def _w(self, setting: Mapping[str, Any], n: int) -> np.ndarray:
+        """Word n of W, or lane n mod lanes of the words of its block."""
+        lanes = self.cfg.lanes
+        if not setting.get("transpose"):
+            return self.memories.w[n]
+        return self.memories.w[n - n % lanes:][:lanes, n % lanes]
+
+    def _passes(self, setting: Mapping[str, Any],
+                issues: Sequence[tuple[int, Mapping[str, Any]]]) -> dict[int, F32]:
         """Cycle of an issue -> the weights [rows, lanes] of its products."""
         found = {cycle: np.empty((self.rows, self.cfg.lanes), np.float32)
                  for cycle, issue in issues if issue.get("valid")}
@@ -72,7 +80,7 @@ class PU:
             coming = self.weights[r]
             for cycle, _, w in sorted(events):
                 if w >= 0:
-                    coming = fp32.from_bits(self.memories.w[w])
+                    coming = fp32.from_bits(self._w(setting, w))
                 elif w == -1:
                     self.weights[r] = coming
                 if w < 0:
@@ -96,7 +104,7 @@ class PU:
     def _sum(self, setting: Mapping[str, Any], issue: Mapping[str, Any],
              weights: F32 | None) -> F32:
         opcode, cfg = setting["opcode"], self.cfg
-        w = fp32.from_bits(self.memories.w[issue.get("w", 0)]).copy()
+        w = fp32.from_bits(self._w(setting, issue.get("w", 0))).copy()
         if issue.get("w_zero"):
             w[:] = 0
         s = fp32.from_bits(self.memories.s[issue.get("s", 0)])

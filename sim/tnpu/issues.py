@@ -57,7 +57,7 @@ def stream(i):
             if k == 0:
                 begin = i.now - 1
         takes |= {begin + 1 + late[r]: (1 << r, i.word()) for r in range(i.rows)}
-        i.wait(begin, i.cfg.min_pass(i.unit))
+        i.wait(begin if i.tight else i.now, i.cfg.min_pass(i.unit))
     known = dict(i.list)
     for cycle, (rows, w) in takes.items():
         known.setdefault(cycle, {}).update(take=rows, w=w)
