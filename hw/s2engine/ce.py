@@ -1,4 +1,5 @@
 # Ref: Yang et al., "S2 Engine", section 4.4, Fig. 8: collective elements.
+from functools import cached_property
 from itertools import pairwise
 
 from amaranth import *
@@ -60,9 +61,14 @@ class CE(wiring.Component):
             "reads": Out(1),
         })
 
+    @cached_property
+    def hold(self):
+        """What it holds for the row above. Made at first use, so that proofs see it."""
+        return FIFO(feature_layout(self.cfg), self.cfg.hold_depth)
+
     def elaborate(self, platform):
         m = Module()
-        m.submodules.hold = hold = FIFO(feature_layout(self.cfg), self.cfg.hold_depth)
+        m.submodules.hold = hold = self.hold
         wiring.connect(m, hold.o, wiring.flipped(self.chain_o))
         token, there = self.o.p, Signal()
         go, move, begins = Signal(), Signal(), Signal(init=1)

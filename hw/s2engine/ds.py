@@ -1,4 +1,6 @@
 # Ref: Yang et al., "S2 Engine", section 4.3, Figs 6 and 7: dynamic selection.
+from functools import cached_property
+
 from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -45,9 +47,14 @@ class Flow(wiring.Component):
             "consume": In(1),
         })
 
+    @cached_property
+    def fifo(self):
+        """W-FIFO or F-FIFO. Made at first use, as are the parts of `DS`, for proofs to see."""
+        return FIFO(self.shape, self.depth)
+
     def elaborate(self, platform):
         m = Module()
-        m.submodules.fifo = fifo = FIFO(self.shape, self.depth)
+        m.submodules.fifo = fifo = self.fifo
         wiring.connect(m, wiring.flipped(self.i), fifo.i)
         free, push = Signal(), Signal()
         m.d.comb += [
@@ -108,12 +115,22 @@ class DS(wiring.Component):
             "f_valid": Out(1),
         })
 
+    @cached_property
+    def flows(self):
+        """Of weights, of features."""
+        return (Flow(weight_layout(self.cfg), self.cfg.w_depth),
+                Flow(feature_layout(self.cfg), self.cfg.f_depth))
+
+    @cached_property
+    def wf_fifo(self):
+        """WF-FIFO."""
+        return FIFO(pair_layout(self.cfg), self.cfg.wf_depth)
+
     def elaborate(self, platform):
         m = Module()
         cfg = self.cfg
-        m.submodules.w = w = Flow(weight_layout(cfg), cfg.w_depth)
-        m.submodules.f = f = Flow(feature_layout(cfg), cfg.f_depth)
-        m.submodules.wf_fifo = wf_fifo = FIFO(pair_layout(cfg), cfg.wf_depth)
+        w, f = m.submodules.w, m.submodules.f = self.flows
+        m.submodules.wf_fifo = wf_fifo = self.wf_fifo
         for inside, outside in ((w.i, self.w_i), (w.o, self.w_o), (f.i, self.f_i), (f.o, self.f_o),
                                 (wf_fifo.o, self.pair)):
             wiring.connect(m, inside, wiring.flipped(outside))

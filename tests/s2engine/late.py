@@ -8,7 +8,6 @@ from amaranth.lib import wiring
 
 from golden.s2engine.ds import DS
 from golden.s2engine.pe import PE
-from hw.common.stream.fifo import FIFO
 from hw.s2engine.ds import Flow
 
 
@@ -65,7 +64,7 @@ class LateFlow(Flow):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.fifo = fifo = FIFO(self.shape, self.depth)
+        m.submodules.fifo = fifo = self.fifo
         wiring.connect(m, wiring.flipped(self.i), fifo.i)
         held, spent, leave = Signal(), Signal(), Signal()
         m.d.comb += [
