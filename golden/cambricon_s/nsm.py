@@ -70,7 +70,8 @@ def costs(chosen: Sequence[int], last: Sequence[bool], tn: int) -> list[int]:
 def cycles(cost: Sequence[int], stages: int) -> int:
     """From the first window taken to the last one's last vector, both cycles included, if windows
     are always offered and vectors always taken."""
-    taken, left = [], []
+    taken: list[int] = []
+    left: list[int] = []
     for n, cost_n in enumerate(cost):
         free = left[n - stages] if n >= stages else 0
         taken.append(max(taken[-1] + 1 if taken else 0, free))

@@ -31,3 +31,15 @@ def vector_layout(cfg):
         "last": 1,
         "synapses": cfg.target_bits + 1,
     })
+
+
+def issue_layout(cfg):
+    """What Dispatch sends to all PEs at once: the SB word that the view begins with, and lanes with
+    the number of their synapse in the view. With ``last``, the segment ends."""
+    return data.StructLayout({
+        "word": cfg.sb_addr_bits,
+        "lanes": data.ArrayLayout(data.StructLayout({
+            "valid": 1, "neuron": signed(cfg.data_bits), "offset": cfg.offset_bits}), cfg.tn),
+        "last": 1,
+        "synapses": cfg.target_bits + 1,
+    })
