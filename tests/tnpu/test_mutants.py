@@ -1,0 +1,30 @@
+"""The benches of the arithmetic and of the PE kill every mutant that differs, in a small format."""
+import pytest
+
+from hw.tnpu.config import PRESETS
+from hw.tnpu.fp32 import Adder, Format, Multiplier
+from hw.tnpu.pe import PE
+from sim.common.mutation import mutate
+from tests.tnpu import rational
+
+FORMAT = Format(2, 2)
+NUMBERS = range(1 << FORMAT.bits)
+TABLES = {name: [[of(FORMAT)(a, b) for b in NUMBERS] for a in NUMBERS]
+          for name, of in (("multiply", rational.multiply), ("add", rational.add))}
+
+
+@pytest.mark.parametrize("unit, name", [(Multiplier, "multiply"), (Adder, "add")])
+def test_arithmetic(unit, name):
+    pairs = [(a, b, TABLES[name][a][b]) for a in NUMBERS for b in NUMBERS]
+    report = mutate(unit(2, FORMAT), "sim.tnpu.bench_operands", name=f"mutants_{name}",
+                    config={"pairs": pairs, "latency": 2}, count=200)
+    print(f"{name}: {report.killed} killed, {report.equivalent} proven equivalent")
+    assert report.killed + report.equivalent == 200 and not report.undecided
+
+
+def test_pe():
+    config = {"cfg": PRESETS["tiny"], "bits": FORMAT.bits, "tables": TABLES, "cycles": 600}
+    report = mutate(PE(PRESETS["tiny"], FORMAT), "sim.tnpu.bench_pe", name="mutants_pe",
+                    config=config, count=100)
+    print(f"PE: {report.killed} killed, {report.equivalent} proven equivalent")
+    assert report.killed + report.equivalent == 100 and not report.undecided
