@@ -1,6 +1,6 @@
 """Run by `synth.flow` in a process of its own: ``block.v`` → ``cells.json``.
 
-    python _yosys.py SRAM_BITS [LIBERTY]
+    python _yosys.py SRAM_BITS [LIBERTY [same]]
 
 Synthesises the module ``block``; its children are black boxes. Memories of at least SRAM_BITS that
 are written stay memories; smaller ones and tables become flip-flops and gates. Writes
@@ -9,6 +9,8 @@ are written stay memories; smaller ones and tables become flip-flops and gates. 
     memories   of each kept one: name, width, depth, read_ports, write_ports
     path_ps    longest path through gates between flip-flops, memories and ports (Liberty only)
     levels     the same in gates (generic only)
+
+``same``: gates keep the sizes that they were mapped to.
 """
 
 import json
@@ -72,13 +74,15 @@ def _path(liberty):
     return {"levels": int(levels[-1]) if levels else 0}
 
 
-def main(sram_bits, liberty=None):
+def main(sram_bits, liberty=None, sizes=""):
     design = ys.Design()
     for command in COARSE:
         design.run_pass(command)
     memories = _keep_big(design, sram_bits)
     design.run_pass("memory_map t:$mem_v2 a:sram %d")
     for command in FINE + (LIBERTY if liberty else GENERIC):
+        if sizes == "same":
+            command = command.replace("upsize;", "")
         design.run_pass(command.format(liberty))
     types = Counter(cell.type.str() for cell in design.top_module().cells_.values())
     children = {m.name.str() for m in design.modules_.values()}

@@ -164,6 +164,9 @@ def _yosys(name, text, onto, sram_bits, scratch):
         (scratch / "cells.lib").write_text(onto.text)    # Yosys splits paths with spaces
         command.append("cells.lib")
     run = subprocess.run(command, cwd=scratch, capture_output=True, text=True)
+    if run.returncode and onto.liberty and "return code 139" in _reason(run, scratch):
+        # ABC's upsize crashes on some netlists: their gates then stay as they were mapped.
+        run = subprocess.run([*command, "same"], cwd=scratch, capture_output=True, text=True)
     if run.returncode:
         raise SynthError(f"block {name}: Yosys cannot synthesise it: {_reason(run, scratch)}")
 

@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from rich.console import Console
 
 from hw.common.shared import Shared
+from hw.tnpu.fp32 import Adder as FloatAdder
 from synth import flow, report
 from synth.modules import counts, modules
 
@@ -226,6 +227,12 @@ def test_area_comes_from_the_liberty_file(tmp_path):
     assert (result["target"], result["total"]["area_um2"]) == ("tiny cells", 7 * 45)
     assert result["total"]["gate_equivalents"] == 7 * 4.5
     assert flow.synthesise(Reg(2), target=str(path))["total"]["area_um2"] == 2 * 45
+
+
+def test_a_netlist_on_which_abc_crashes_keeps_its_gates():
+    if flow.TECHNOLOGIES["osu018"].exists():
+        total = flow.synthesise(FloatAdder(4), target="osu018")["total"]
+        assert 3000 < total["path_ps"] < 9000 and total["flipflops"] > 200
 
 
 def test_osu018_gives_area_and_delay():
