@@ -50,7 +50,7 @@ class Array(NamedTuple):
     kept_till: np.ndarray   # int32 [R + 1, hold]: ... and taken out
     kept: np.ndarray        # int64 [R + 1, 2]: tokens put in, taken out
     row: np.ndarray         # int32 [C]: scratch: the steps of a row
-    columns: np.ndarray     # int64 [3, C]: scratch: lists of columns
+    columns: np.ndarray     # int64 [4, C]: scratch: lists of columns
     tally: np.ndarray       # int64 [COUNTS]
     busy: np.ndarray        # int64 [R, C]: multiplications by PE
     setting: np.ndarray     # int64: below
@@ -75,7 +75,7 @@ def array(config: Any, depths: tuple[int, int, int] | None = None,
         taken=never(r, c, wf + 1), waits=never(r, c, wf + 1), summed=minus * 0, left=never(r, c),
         rf=never(r, c + 1, 3), kept_at=never(r + 1, config.hold_depth),
         kept_till=never(r + 1, config.hold_depth), kept=np.zeros((r + 1, 2), np.int64),
-        row=np.zeros(c, np.int32), columns=np.zeros((3, c), np.int64),
+        row=np.zeros(c, np.int32), columns=np.zeros((4, c), np.int64),
         tally=np.zeros(COUNTS, np.int64),
         busy=np.zeros((r, c), np.int64),
         setting=np.array([w, f, wf, ratio or config.ratio, config.group], np.int64))
@@ -111,17 +111,6 @@ def _emit(a, i, j, base, last):
 
 
 @njit
-def _push_w(a, i, j, time):
-    """A push of W in PE (i, j), whose register is emptied in cycle `time`."""
-    time = max(time, a.push_w[i, j] + 1)
-    if a.setting[W_DEPTH]:
-        at = a.at_w[j]
-        time = max(time, a.past_w[i + 2, j, at] + 1)
-        a.past_w[i + 1, j, at] = time
-    a.push_w[i + 1, j] = time
-
-
-@njit
 def _feed_w(a, j, available):
     """The next token of column j into the first row's W-FIFO."""
     time = max(a.push_w[0, j] + 1, available)
@@ -153,43 +142,9 @@ def _send_f(a, i, source, keep):
 
 
 @njit
-def _push_f(a, i):
-    """A push of F in all columns of row i, whose registers are emptied in the cycles `a.row`."""
-    cols = len(a.row)
-    here = a.push_f[i]
-    time = here[0]
-    if not a.setting[F_DEPTH]:
-        for j in range(cols):
-            time = max(a.row[j], time + 1)
-            here[j + 1] = time
-        return
-    past = a.past_f[i, a.at_f[i]]
-    for j in range(cols):
-        time = max(max(a.row[j], time + 1), past[j + 2] + 1)
-        here[j + 1] = time
-        past[j + 1] = time
-    a.at_f[i] = a.at_f[i] + 1 if a.at_f[i] + 1 < a.setting[F_DEPTH] else 0
-
-
-@njit
 def _turn_w(a, j):
     """The push of column j is complete in all rows."""
     a.at_w[j] = a.at_w[j] + 1 if a.at_w[j] + 1 < a.setting[W_DEPTH] else 0
-
-
-@njit
-def _ready_row(a, i):
-    """Into `a.row`: the first cycle for a step in each column of row i; counts its waits."""
-    wait_w, wait_f = 0, 0
-    step, w, f, out = a.step[i], a.push_w[i + 1], a.push_f[i], a.row
-    for j in range(len(out)):
-        both = max(step[j], w[j])
-        all3 = max(both, f[j + 1])
-        wait_w += both - step[j]
-        wait_f += all3 - both
-        out[j] = all3 + 1
-    a.tally[STARVED_W] += wait_w
-    a.tally[STARVED_F] += wait_f
 
 
 @njit
@@ -217,14 +172,38 @@ def _open(a, source, keep):
     for j in range(cols):
         _feed_w(a, j, 0)
     for i in range(rows):
-        a.row[:] = a.step[i]
-        for j in range(cols):
-            _push_w(a, i, j, a.row[j])
         a.tally[FB_GROUPS] += source[i] == FB
         _send_f(a, i, source[i], keep[i])
-        _push_f(a, i)
+    _pushes(a.step, a.push_w, a.push_f, a.past_w, a.past_f, a.at_w, a.at_f, a.setting)
     for j in range(cols):
         _turn_w(a, j)
+
+
+@njit
+def _pushes(step, push_w, push_f, past_w, past_f, at_w, at_f, setting):
+    """Both flows in all PEs, behind the steps in `step`."""
+    rows, cols = step.shape
+    bound_w, bound_f = setting[W_DEPTH] > 0, setting[F_DEPTH] > 0
+    for i in range(rows):
+        if bound_w:
+            for j in range(cols):
+                time = max(max(step[i, j], push_w[i, j] + 1), past_w[i + 2, j, at_w[j]] + 1)
+                push_w[i + 1, j] = time
+                past_w[i + 1, j, at_w[j]] = time
+        else:
+            for j in range(cols):
+                push_w[i + 1, j] = max(step[i, j], push_w[i, j] + 1)
+        time, at = push_f[i, 0], at_f[i]
+        if bound_f:
+            for j in range(cols):
+                time = max(max(step[i, j], past_f[i, at, j + 2] + 1), time + 1)
+                push_f[i, j + 1] = time
+                past_f[i, at, j + 1] = time
+            at_f[i] = at + 1 if at + 1 < setting[F_DEPTH] else 0
+        else:
+            for j in range(cols):
+                time = max(step[i, j], time + 1)
+                push_f[i, j + 1] = time
 
 
 @njit
@@ -235,35 +214,105 @@ def _rank(a, eating, pairing, both, eats_f, pairs_f, pairs_w, source, keep):
     make a pair; 2: the `both` that are in either. Rows consume F by `eats_f`. A pair is where
     `pairs_w[j] & pairs_f[i]`.
     """
-    eat, pair, eat_pair = a.columns[0], a.columns[1], a.columns[2]
     for x in range(eating):
-        _feed_w(a, eat[x], 0)
+        _feed_w(a, a.columns[0, x], 0)
     for i in range(len(eats_f)):
         if eats_f[i]:
-            _ready_row(a, i)
-            a.tally[STEPS] += len(a.row)
-            if pairs_f[i]:
-                for x in range(pairing):
-                    if pairs_w[pair[x]] & pairs_f[i]:
-                        _pair(a, i, pair[x])
-            a.step[i] = a.row
-            for x in range(eating):
-                _push_w(a, i, eat[x], a.row[eat[x]])
             _send_f(a, i, source[i], keep[i])
-            _push_f(a, i)
-            continue
-        a.tally[STEPS] += eating
-        for x in range(eating):
-            _ready(a, i, eat[x])
-        if pairs_f[i]:
-            for x in range(both):
-                if pairs_w[eat_pair[x]] & pairs_f[i]:
-                    _pair(a, i, eat_pair[x])
-        for x in range(eating):
-            a.step[i, eat[x]] = a.row[eat[x]]
-            _push_w(a, i, eat[x], a.row[eat[x]])
+    _steps(a.step, a.push_w, a.push_f, a.past_w, a.past_f, a.at_w, a.at_f, a.entry, a.taken,
+           a.waits, a.summed, a.busy, a.row, a.columns, a.tally, a.setting, eating, pairing, both,
+           eats_f, pairs_f, pairs_w)
     for x in range(eating):
-        _turn_w(a, eat[x])
+        _turn_w(a, a.columns[0, x])
+
+
+@njit
+def _steps(step, push_w, push_f, past_w, past_f, at_w, at_f, entry, taken, waits, summed, busy,
+           row, columns, tally, setting, eating, pairing, both, eats_f, pairs_f, pairs_w):
+    """`_rank` between the edges and the turn of `at_w`. All written out: the time goes here."""
+    rows, cols = step.shape
+    bound_w, bound_f = setting[W_DEPTH] > 0, setting[F_DEPTH] > 0
+    size, ratio = taken.shape[2], setting[RATIO]
+    wait_w, wait_f, steps, drain, blocked = 0, 0, 0, 0, 0
+    eat, place = columns[0], columns[3]
+    for x in range(eating):
+        place[x] = at_w[eat[x]]
+    for i in range(rows):
+        if not eating and not eats_f[i]:
+            continue
+        whole = eats_f[i] != 0
+        if whole:
+            for j in range(cols):
+                later = max(step[i, j], push_w[i + 1, j])
+                all3 = max(later, push_f[i, j + 1])
+                wait_w += later - step[i, j]
+                wait_f += all3 - later
+                row[j] = all3 + 1
+            steps += cols
+        else:
+            for x in range(eating):
+                j = eat[x]
+                later = max(step[i, j], push_w[i + 1, j])
+                all3 = max(later, push_f[i, j + 1])
+                wait_w += later - step[i, j]
+                wait_f += all3 - later
+                row[j] = all3 + 1
+            steps += eating
+        bits = pairs_f[i]
+        if bits:
+            which, many = (1, pairing) if whole else (2, both)
+            for x in range(many):
+                j = columns[which, x]
+                if not pairs_w[j] & bits:
+                    continue
+                # As `_emit`, for an entry that is not the last.
+                at, base = entry[i, j], row[j]
+                after = at + 1 if at + 1 < size else 0
+                time = base
+                if size > 1 and taken[i, j, after] >= base:
+                    time = taken[i, j, after] + 1
+                    held = min(time - 1, waits[i, j, at]) - max(base, taken[i, j, at] + 1) + 1
+                    held = max(0, held)
+                    drain += held
+                    blocked += time - base - held
+                take = (max(time + 1, summed[i, j]) + ratio - 1) & -ratio
+                taken[i, j, at] = take
+                waits[i, j, at] = NEVER
+                summed[i, j] = take + ratio
+                entry[i, j] = after
+                row[j] = time
+                busy[i, j] += 1
+        if bound_w:
+            for x in range(eating):
+                j, at = eat[x], place[x]
+                time = max(max(row[j], push_w[i, j] + 1), past_w[i + 2, j, at] + 1)
+                past_w[i + 1, j, at] = time
+                push_w[i + 1, j] = time
+        else:
+            for x in range(eating):
+                push_w[i + 1, eat[x]] = max(row[eat[x]], push_w[i, eat[x]] + 1)
+        if not whole:
+            for x in range(eating):
+                step[i, eat[x]] = row[eat[x]]
+            continue
+        time, at = push_f[i, 0], at_f[i]
+        if bound_f:
+            for j in range(cols):
+                step[i, j] = row[j]
+                time = max(max(row[j], past_f[i, at, j + 2] + 1), time + 1)
+                push_f[i, j + 1] = time
+                past_f[i, at, j + 1] = time
+            at_f[i] = at + 1 if at + 1 < setting[F_DEPTH] else 0
+        else:
+            for j in range(cols):
+                step[i, j] = row[j]
+                time = max(row[j], time + 1)
+                push_f[i, j + 1] = time
+    tally[STARVED_W] += wait_w
+    tally[STARVED_F] += wait_f
+    tally[STEPS] += steps
+    tally[DRAIN] += drain
+    tally[BLOCKED] += blocked
 
 
 @njit
@@ -286,22 +335,35 @@ def _close(a, weights, features, tops_w, tops_f, last):
     """The steps that end a group (and a kernel, if it is the `last` one)."""
     rows, cols = a.step.shape
     a.tally[STEPS] += rows * cols
+    _all_steps(a.step, a.push_w, a.push_f, a.tally)
     for i in range(rows):
-        _ready_row(a, i)
         bit = 1 << tops_f[i]
+        low = features[i, LOW] & bit
+        other = features[i, HIGH] & bit if features[i, WIDE] & bit else low
         for j in range(cols):
             pair = False
             if tops_w[j] == tops_f[i]:
-                low = features[i, LOW] & bit
-                if not weights[j, WIDE] & bit:
-                    other = features[i, HIGH] if features[i, WIDE] & bit else features[i, LOW]
-                    pair = (weights[j, LOW] & other & bit) != 0
-                else:
-                    pair = (weights[j, HIGH] & low) != 0
+                wide = weights[j, WIDE] & bit
+                pair = (weights[j, HIGH] & low if wide else weights[j, LOW] & other) != 0
             if pair or last:
-                a.row[j] = _emit(a, i, j, a.row[j], last)
+                a.step[i, j] = _emit(a, i, j, a.step[i, j], last)
                 a.busy[i, j] += pair
-        a.step[i] = a.row
+
+
+@njit
+def _all_steps(step, push_w, push_f, tally):
+    """A step in each PE as soon as its registers hold tokens."""
+    rows, cols = step.shape
+    wait_w, wait_f = 0, 0
+    for i in range(rows):
+        for j in range(cols):
+            later = max(step[i, j], push_w[i + 1, j])
+            all3 = max(later, push_f[i, j + 1])
+            wait_w += later - step[i, j]
+            wait_f += all3 - later
+            step[i, j] = all3 + 1
+    tally[STARVED_W] += wait_w
+    tally[STARVED_F] += wait_f
 
 
 @njit
