@@ -83,7 +83,10 @@ class Dense:
 
 @dataclass(frozen=True)
 class Shape:
-    """What the reports need of a config: multipliers, PEs, widths in bits."""
+    """What the reports need of a config: multipliers, PEs, widths in bits.
+
+    `ratio`: cycles of clk per cycle of the multipliers, at which the dense machine runs.
+    """
 
     multipliers: int
     pes: int
@@ -91,6 +94,7 @@ class Shape:
     acc_bits: int
     memory_bits: int
     extra: Mapping[str, Any] = field(default_factory=dict)
+    ratio: int = 1
 
 
 class Design(Protocol):

@@ -195,7 +195,7 @@ def _answer(setting: Setting, work: Workload, totals: list[Figures], parts: list
     """All jobs as one: the sum of their cycles, each job starting after the one before."""
     total = totals[0]
     if len(totals) > 1:
-        total = Figures("all layers", total.multipliers, total.pes, total.busy)
+        total = Figures("all layers", total.multipliers, total.pes, total.busy, total.ratio)
         for one in totals:
             total.add(one)
         total.check()
@@ -205,5 +205,5 @@ def _answer(setting: Setting, work: Workload, totals: list[Figures], parts: list
     if compared and len(compared) < len(parts):
         dense = sum(p.dense.cycles for p in compared if p.dense)
         data["compared"] = {"layers": [p.name for p in compared], "dense_cycles": dense,
-                            "speedup": dense / sum(p.cycles_layer for p in compared)}
+                            "speedup": dense * total.ratio / sum(p.cycles_layer for p in compared)}
     return Answer(total, parts, data)

@@ -14,3 +14,9 @@ def masks(groups: np.ndarray) -> np.ndarray:
     low = there & ~(wide & (groups & 0xFF == 0))
     high = wide & (groups >> ecoo.VALUE_BITS != 0)
     return np.stack([(m * bits).sum(axis=-1) for m in (there, wide, low, high)], axis=-1)
+
+
+def tokens(masks: np.ndarray) -> np.ndarray:
+    """Tokens of each group: int64 ``[...]`` of masks ``[..., MASKS]``; a placeholder counts."""
+    there = np.bitwise_count(masks[..., 0].astype(np.uint64)).astype(np.int64)
+    return np.maximum(there + np.bitwise_count(masks[..., 1].astype(np.uint64)), 1)

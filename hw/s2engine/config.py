@@ -21,7 +21,7 @@ class S2Config:
     wf_depth: int = 4
     ratio: int = 4  # DS cycles per MAC cycle
     group: int = 16  # channels of a group
-    mixed: bool = True  # values of 16 bits too: a tag bit, the 9 x 9 multiplier, three shifts
+    mixed: bool = False  # values of 16 bits too: a tag bit, the 9 x 9 multiplier, three shifts
     acc_bits: int = 32
     fb_tokens: int = 16384  # feature tokens of each row's bank of FB
     wb_tokens: int = 16384  # weight tokens of each column's bank of WB
@@ -134,19 +134,21 @@ LINE_HEADER_BITS = 16  # of a line of weights: column, tokens, the last line of 
 PRESETS = {
     # Section 6: 16 x 16, FIFOs of (4, 4, 4), DS at four times the MAC's clock; FB and WB 1 MB.
     "paper": S2Config(),
+    # Section 4.5: 8 and 16 bits, in any mixture.
+    "mixed": S2Config(mixed=True),
     # Table V.
     "paper-32": S2Config(rows=32, cols=32, fb_tokens=8192, wb_tokens=8192, memory_bits=256),
     # The digits demo: 8x8 images.
     "demo": S2Config(rows=8, cols=4, fb_tokens=2048, wb_tokens=2048, max_kernels=64,
                      pool_groups=64),
     # A layer in Icarus within seconds.
-    "small": S2Config(rows=4, cols=4, fb_tokens=1024, wb_tokens=2048, max_kernels=64,
+    "small": S2Config(rows=4, cols=4, mixed=True, fb_tokens=1024, wb_tokens=2048, max_kernels=64,
                       pool_groups=64, memory_bits=64),
     # Nothing square, nothing a power of two where it need not be.
-    "tiny": S2Config(rows=3, cols=5, w_depth=3, f_depth=2, wf_depth=1, ratio=2, group=6,
+    "tiny": S2Config(rows=3, cols=5, mixed=True, w_depth=3, f_depth=2, wf_depth=1, ratio=2, group=6,
                      fb_tokens=200, wb_tokens=333, max_kernels=24, pool_groups=30, memory_bits=64),
     # The least of everything, 8-bit data only.
     "least": S2Config(rows=2, cols=1, w_depth=1, f_depth=1, wf_depth=1, ratio=1, group=4,
-                      mixed=False, acc_bits=20, fb_tokens=64, wb_tokens=64, max_kernels=16,
+                      acc_bits=20, fb_tokens=64, wb_tokens=64, max_kernels=16,
                       pool_groups=16, memory_bits=64),
 }

@@ -29,6 +29,7 @@ class Figures:
     multipliers: int
     pes: int
     busy: str
+    ratio: int = 1              # clk cycles per cycle of the multipliers
     cycles: int = 0
     cycles_layer: int = 0
     stalls: dict[str, int] = field(default_factory=dict)
@@ -59,11 +60,11 @@ class Figures:
 
     @property
     def utilization(self) -> float:
-        return self.macs_effectual / self.slots if self.slots else 0.0
+        return self.macs_effectual * self.ratio / self.slots if self.slots else 0.0
 
     @property
     def occupancy(self) -> float:
-        return self.macs_done / self.slots if self.slots else 0.0
+        return self.macs_done * self.ratio / self.slots if self.slots else 0.0
 
     @property
     def bound_compute(self) -> int:
@@ -76,10 +77,11 @@ class Figures:
 
     @property
     def speedup(self) -> float | None:
-        """Over the dense design; both with activations where a chain keeps them."""
+        """Over the dense design, which runs at the multipliers' clock; both with activations where
+        a chain keeps them."""
         if self.dense is None or not self.cycles_layer:
             return None
-        return self.dense.cycles / self.cycles_layer
+        return self.dense.cycles * self.ratio / self.cycles_layer
 
     def waterfall(self) -> list[Part]:
         """From the dense work to the cycles, in multiplier-cycles: the parts sum to `slots`."""
@@ -101,8 +103,10 @@ class Figures:
             (sum(p.slots for p in self.waterfall()) == self.slots,
              "the waterfall does not sum to the cycles"),
             (self.macs_effectual <= self.macs_done, "fewer MACs were done than have an effect"),
-            (self.macs_done <= self.slots, "more MACs were done than multipliers × cycles"),
-            (self.bound_compute <= self.cycles, "cycles beat the bound of the multipliers"),
+            (self.macs_done * self.ratio <= self.slots,
+             "more MACs were done than multipliers × cycles"),
+            (self.bound_compute <= -(-self.cycles // self.ratio),
+             "cycles beat the bound of the multipliers"),
             ((self.bound_memory or 0) <= self.cycles, "cycles beat the bound of the memory"),
         ]
         for holds, complaint in rules:
@@ -137,7 +141,7 @@ def figures(design: Design, config: Any, steps: Sequence[Step], run: Cycles,
     else:
         shares = run.layers
     total = Figures(steps[0].layer.name if len(steps) == 1 else "all layers", shape.multipliers,
-                    shape.pes, design.busy_cause)
+                    shape.pes, design.busy_cause, shape.ratio)
     for part in each:
         total.add(part)
     _time(total, run)
@@ -164,8 +168,8 @@ def _work(design: Design, config: Any, shape: Shape, step: Step) -> Figures:
     layer, tensors = step.layer, step.tensors
     effectual = layers.effectual_macs(layer, tensors.weights, tensors.activations)
     return Figures(
-        layer.name, shape.multipliers, shape.pes, design.busy_cause, macs_dense=layer.macs,
-        macs_effectual=effectual, dense=design.dense(layer, config),
+        layer.name, shape.multipliers, shape.pes, design.busy_cause, shape.ratio,
+        macs_dense=layer.macs, macs_effectual=effectual, dense=design.dense(layer, config),
         about={"shape": layer.as_dict(), "shift": layer.shift, "source": tensors.source,
                "weight_density": tensors.weight_density,
                "activation_density": tensors.activation_density})

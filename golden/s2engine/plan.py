@@ -1,0 +1,111 @@
+"""How a layer is cut into passes, and what the buffers must hold for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from golden.s2engine.masks import masks, tokens
+from golden.s2engine.stage import Stage, column_order, deal
+from hw.s2engine.config import S2Config
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """One pass: all pixels of an image × the kernels [first, last) of one convolution group."""
+
+    stage: Stage
+    config: S2Config
+    image: int
+    part: int           # convolution group
+    first: int          # kernels, counted over all convolution groups
+    last: int
+
+    @cached_property
+    def pixel_tiles(self) -> list[tuple[int, int]]:
+        return deal(self.stage.pixels, -(-self.stage.pixels // self.config.rows))
+
+    @cached_property
+    def kernel_tiles(self) -> list[tuple[int, int]]:
+        """(first, number), counted from `first` of the pass."""
+        kernels = self.last - self.first
+        return deal(kernels, -(-kernels // self.config.cols))
+
+    @cached_property
+    def groups(self) -> int:
+        """Groups of a kernel."""
+        return self.stage.kernels(self.config.group).shape[1]
+
+    @cached_property
+    def weight_masks(self) -> np.ndarray:
+        """int64 [kernels, groups, MASKS]"""
+        return masks(self.stage.kernels(self.config.group)[self.first:self.last])
+
+    @cached_property
+    def feature_masks(self) -> np.ndarray:
+        """int64 [channel groups, Hp, Wp, MASKS]"""
+        return masks(self.stage.features(self.image, self.part, self.config.group))
+
+    @cached_property
+    def column_tokens(self) -> np.ndarray:
+        """Tokens of the block in each column's bank of WB: int64 [cols]."""
+        return _column_tokens(tokens(self.weight_masks).sum(axis=1), self.config.cols, self.groups)
+
+    def row_tokens(self, tile: int, ce: bool = True) -> np.ndarray:
+        """Tokens of a pixel tile's section in each row's bank of FB: int64 [rows]."""
+        counts = tokens(self.feature_masks)
+        shape = self.stage.shape
+        order = column_order(shape.s, shape.stride)
+        first, number = self.pixel_tiles[tile]
+        out = np.zeros(self.config.rows, np.int64)
+        for i in range(number):
+            y, x = divmod(first + i, shape.wo)
+            last = i == number - 1 or x == shape.wo - 1
+            columns = [x * shape.stride + rho + k * shape.stride for rho, k in order
+                       if k == 0 or last or not ce]
+            rows = slice(y * shape.stride, y * shape.stride + shape.r)
+            out[i] = counts[:, rows][:, :, columns].sum()
+        return out
+
+
+def _column_tokens(kernels: np.ndarray, cols: int, groups: int) -> np.ndarray:
+    """Tokens per column of kernels with so many tokens each."""
+    out = np.zeros(cols, np.int64)
+    for first, number in deal(len(kernels), -(-len(kernels) // cols)):
+        out[:number] += kernels[first:first + number]
+        out[number:] += groups
+    return out
+
+
+def passes(stage: Stage, config: S2Config) -> list[Plan]:
+    """The passes of a layer, image by image, convolution group by convolution group.
+
+    Raises ValueError where not even one kernel tile, and not the features of a tile either, fit.
+    """
+    per_part = stage.shape.k // stage.shape.groups
+    each = tokens(masks(stage.kernels(config.group))).sum(axis=1)
+    groups = stage.kernels(config.group).shape[1]
+    cuts: list[tuple[int, int, int]] = []
+    for part in range(stage.shape.groups):
+        at, end = part * per_part, (part + 1) * per_part
+        while at < end:
+            size = _block(each[at:end], groups, config)
+            cuts.append((part, at, at + size))
+            at += size
+    return [Plan(stage, config, image, part, first, last)
+            for image in range(len(stage.inputs)) for part, first, last in cuts]
+
+
+def _block(kernels: np.ndarray, groups: int, config: S2Config) -> int:
+    """How many of these kernels the next pass takes: all that fit WB and `max_kernels`."""
+    def fits(size: int) -> bool:
+        return size <= config.max_kernels and int(
+            _column_tokens(kernels[:size], config.cols, groups).max()) <= config.wb_tokens
+    if fits(len(kernels)):
+        return len(kernels)
+    step = int(np.lcm(config.cols, config.group))
+    sizes = [size for size in range(step, len(kernels), step) if fits(size)]
+    # Where not even one tile fits, WB is a stream and its size does not matter.
+    return sizes[-1] if sizes else min(step, len(kernels))
