@@ -18,7 +18,8 @@ import numba
 GOLDEN = Path(__file__).parent
 
 
-def _key() -> str:
+def sources_key() -> str:
+    """Names the content of all of golden's sources."""
     digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode())
     for path in sorted(GOLDEN.rglob("*.py")):
         digest.update(str(path.relative_to(GOLDEN)).encode() + path.read_bytes())
@@ -29,7 +30,7 @@ def _folder() -> Path | None:
     """A folder that can be written, build/ first; None if there is none."""
     temporary = Path(tempfile.gettempdir()) / f"sparseforge-{os.getuid()}"
     for root in (GOLDEN.parent / "build", temporary):
-        folder = root / "numba" / _key()
+        folder = root / "numba" / sources_key()
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from golden.s2engine.masks import masks, tokens
-from golden.s2engine.stage import Stage, column_order, deal
+from golden.s2engine.stage import Stage, deal
 from hw.s2engine.config import S2Config
 
 
@@ -53,21 +53,25 @@ class Plan:
         """Tokens of the block in each column's bank of WB: int64 [cols]."""
         return _column_tokens(tokens(self.weight_masks).sum(axis=1), self.config.cols, self.groups)
 
-    def row_tokens(self, tile: int, ce: bool = True) -> np.ndarray:
-        """Tokens of a pixel tile's section in each row's bank of FB: int64 [rows]."""
-        counts = tokens(self.feature_masks)
+    @cached_property
+    def pixel_tokens(self) -> tuple[np.ndarray, np.ndarray]:
+        """Tokens that an output pixel's row reads from FB: of all kernel columns, and of the first
+        of each residue (where the others come down the chain of CEs): int64 [pixels]."""
         shape = self.stage.shape
-        order = column_order(shape.s, shape.stride)
+        plane = tokens(self.feature_masks).sum(axis=0)
+        lines = np.sum([plane[r:r + (shape.ho - 1) * shape.stride + 1:shape.stride]
+                        for r in range(shape.r)], axis=0)
+        each = [lines[:, c:c + (shape.wo - 1) * shape.stride + 1:shape.stride]
+                for c in range(shape.s)]
+        return np.sum(each, axis=0).reshape(-1), np.sum(each[:shape.stride], axis=0).reshape(-1)
+
+    def row_tokens(self, tile: int, ce: bool = True) -> np.ndarray:
+        """Tokens of a pixel tile's section in each row's bank of FB: int64 [pixels of the tile]."""
         first, number = self.pixel_tiles[tile]
-        out = np.zeros(self.config.rows, np.int64)
-        for i in range(number):
-            y, x = divmod(first + i, shape.wo)
-            last = i == number - 1 or x == shape.wo - 1
-            columns = [x * shape.stride + rho + k * shape.stride for rho, k in order
-                       if k == 0 or last or not ce]
-            rows = slice(y * shape.stride, y * shape.stride + shape.r)
-            out[i] = counts[:, rows][:, :, columns].sum()
-        return out
+        all_of_them, chained = (a[first:first + number] for a in self.pixel_tokens)
+        ends = (np.arange(first, first + number) + 1) % self.stage.shape.wo == 0
+        ends[-1] = True
+        return np.where(ends, all_of_them, chained) if ce else all_of_them
 
 
 def _column_tokens(kernels: np.ndarray, cols: int, groups: int) -> np.ndarray:

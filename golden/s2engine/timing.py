@@ -113,25 +113,28 @@ def array_run(plan: Plan, *, depths: tuple[int, int, int] | None = None, ratio: 
         fb_tokens_alone=int(a.tally[model.SENT_TOKENS]) - idle, wb_tokens=wb, busy=a.busy)
 
 
-def sampled(plan: Plan, count: int, seed: int, *, depths: tuple[int, int, int] | None = None,
-            ratio: int | None = None) -> tuple[float, float]:
-    """(array cycles, half width of the 95 % interval) of a pass from `count` of its tiles.
+RUNS, TILES = 2, 4      # of a sample: runs of tiles that follow each other, behind one more
 
-    Each sample is exact: a tile of kernels and pixels behind the one before it, from an empty
-    array; what it adds to the time. All tiles are run if there are not many more than that.
+
+def sampled(plan: Plan, seed: int, *, depths: tuple[int, int, int] | None = None,
+            ratio: int | None = None) -> tuple[float, float]:
+    """(array cycles, half width of the 95 % interval) of a pass from eight of its tiles.
+
+    Each is exact: what a tile adds to the time behind the one before it. All tiles are run
+    if there are not many more than that.
     """
     which = tiles(plan)
-    if len(which) <= 2 * count + 1:
+    if len(which) <= RUNS * (TILES + 1) + 1:
         return float(array_run(plan, depths=depths, ratio=ratio).cycles), 0.0
     rng = np.random.default_rng(seed)
-    steps = []
-    for at in rng.choice(np.arange(1, len(which)), count, replace=False):
-        _, ends = _state(plan, which[at - 1:at + 1], depths, ratio, True)
-        steps.append(int(ends[1] - ends[0]))
-    _, ends = _state(plan, which[:1], depths, ratio, True)
+    steps, first = [], 0
+    for at in rng.choice(len(which) - TILES, RUNS, replace=False):
+        _, ends = _state(plan, which[at:at + TILES + 1], depths, ratio, True)
+        steps += np.diff(ends).tolist()
+        first = int(ends[0])
     rest = len(which) - 1
-    spread = float(np.std(steps, ddof=1)) / count ** 0.5 * (1 - count / rest) ** 0.5
-    return int(ends[0]) + 1 + float(np.mean(steps)) * rest, 1.96 * spread * rest
+    half = 1.96 * float(np.std(steps, ddof=1)) / len(steps) ** 0.5 * rest
+    return first + 1 + float(np.mean(steps)) * rest, half
 
 
 def array_runs(plans: Sequence[Plan], workers: int | None = None,
