@@ -23,6 +23,7 @@ class Work:
     layers: tuple[Layer, ...]
     stages: tuple[Stage, ...]
     passes: tuple[Plan, ...]
+    chain: bool                 # each layer takes the outputs of the one before
 
 
 def compile(layers: Layer | Sequence[Layer], tensors: Tensors | Sequence[Tensors],
@@ -44,7 +45,7 @@ def compile(layers: Layer | Sequence[Layer], tensors: Tensors | Sequence[Tensors
         check(layer, given, config)
     stages = _stages(layers, tensors, config, chain, known)
     return Work(config=config, layers=tuple(s.layer for s in stages), stages=tuple(stages),
-                passes=tuple(plan for s in stages for plan in passes(s, config)))
+                passes=tuple(plan for s in stages for plan in passes(s, config)), chain=chain)
 
 
 def _stages(layers: Sequence[Layer], tensors: Sequence[Tensors], config: S2Config, chain: bool,
