@@ -109,6 +109,8 @@ class Shell(wiring.Component):
         Cycles without progress that end a run; 0: none.
     max_burst, outstanding : int
         Of both DMA directions.
+    write_buffer : int or None
+        Beats that the `Writer` holds; None: its own default.
 
     Members
     -------
@@ -119,10 +121,12 @@ class Shell(wiring.Component):
     """
 
     def __init__(self, engine, descriptor, *, counters, identification, version, addr_bits,
-                 data_bits, watchdog=1 << 16, max_burst=16, outstanding=8):
+                 data_bits, watchdog=1 << 16, max_burst=16, outstanding=8,
+                 write_buffer=None):
         self.engine, self.descriptor, self.counters = engine, descriptor, tuple(counters)
         self.identification, self.version = identification, version
         self.addr_bits, self.data_bits, self.watchdog = addr_bits, data_bits, watchdog
+        self.write_buffer = write_buffer
         self.dma = {"beats_bits": BEATS_BITS, "max_burst": max_burst, "outstanding": outstanding}
         self.register_map = shell_registers(identification, version, self.counters)
         self.beats = -(-descriptor.size // data_bits)
@@ -139,7 +143,7 @@ class Shell(wiring.Component):
         m.d.comb += [inner.clk.eq(ClockSignal()), inner.rst.eq(ResetSignal() | reset)]
         m.submodules.regs = regs = LiteRegs(self.register_map)
         reader = Reader(self.addr_bits, self.data_bits, **self.dma)
-        writer = Writer(self.addr_bits, self.data_bits, **self.dma)
+        writer = Writer(self.addr_bits, self.data_bits, **self.dma, buffer=self.write_buffer)
         engine = self.engine
         for name, block in (("reader", reader), ("writer", writer), ("engine", engine)):
             m.submodules[name] = DomainRenamer("engine")(block)
