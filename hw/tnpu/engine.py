@@ -88,7 +88,7 @@ class Engine(wiring.Component):
             *(control.grant[n].eq(semaphores.grant[2 * k + n]) for n in range(2)),
             semaphores.signal[k].eq(control.signal),
             *(unit.setting[field].eq(setting[field]) for field in unit.setting.shape().members),
-            unit.issue.eq(control.issue), unit.bank.eq(setting.bank), unit.busy.eq(control.busy),
+            unit.issue.eq(control.issue), unit.bank.eq(setting.bank),
             unit.fill.eq(dma.fill[k]), unit.fetch.eq(dma.fetch[k]), dma.fetched[k].eq(unit.fetched),
         ]
 
@@ -150,7 +150,8 @@ class Engine(wiring.Component):
                            (unit.range_error, TNPUError.RANGE, k),
                            (control.bad, TNPUError.OPCODE, k)]
         conditions.append((dma.bad_line, ErrorCode.LINE_CRC, 0))
+        # A register, held until reset: what DMA moves in this cycle must not depend on it.
         for condition, code, info in conditions:
-            with m.If(condition):
-                m.d.comb += [self.error.valid.eq(1), self.error.code.eq(code),
+            with m.If(condition & ~self.error.valid):
+                m.d.sync += [self.error.valid.eq(1), self.error.code.eq(code),
                              self.error.info.eq(info)]
