@@ -64,7 +64,7 @@ def multiplies(instruction: Mapping[str, int]) -> bool:
         opcode == Opcode.VECTOR and instruction["op"] in (Op.AXPY, Op.SWAP))
 
 
-def _entry(one: Mapping[str, int], config: TNPUConfig, unit: str, offset: int) -> tuple[int, ...]:
+def entry(one: Mapping[str, int], config: TNPUConfig, unit: str, offset: int) -> tuple[int, ...]:
     common = one["wait"], one["signal"]
     if one["opcode"] in (Opcode.LOAD, Opcode.STORE):
         address = one["address"] + offset * one["relative"]
@@ -79,7 +79,7 @@ def _entry(one: Mapping[str, int], config: TNPUConfig, unit: str, offset: int) -
 def queue(words: Sequence[Mapping[str, int]], config: TNPUConfig, unit: str,
           offset: int = 0) -> Queue:
     """A queue from its instructions' fields."""
-    entries = [_entry(one, config, unit, offset) for one in words]
+    entries = [entry(one, config, unit, offset) for one in words]
     table = np.array(entries, np.int64).reshape(len(entries), len(fields(Queue)))
     return Queue(*(np.ascontiguousarray(column) for column in table.T))
 
@@ -139,7 +139,8 @@ def run(queues: Sequence[Queue], config: TNPUConfig, memory: Memory, queue_at: S
 def _report(queues: Sequence[Queue], config: TNPUConfig, cycles: int,
             taken: tuple[np.ndarray, ...], ended: tuple[np.ndarray, ...], waited: np.ndarray,
             bus_wait: np.ndarray, descriptor: int) -> Report:
-    causes, counters = dict.fromkeys(CAUSES, 0), {}
+    causes = dict.fromkeys(CAUSES, 0)
+    counters: dict[str, int] = {}
     for n, (unit, q) in enumerate(zip(UNITS, queues, strict=True)):
         pes = config.rows(unit) * config.lanes
         compute = q.kind == COMPUTE
