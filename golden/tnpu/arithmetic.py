@@ -61,21 +61,26 @@ def conv_bp(delta, w, stride, top, left, high, wide):
     """Gradient [C, high, wide] of the unpadded input: delta [K, Ho, Wo], weights [K, C, R, S]."""
     outputs, channels, rows, cols = w.shape
     out = np.zeros((channels, high, wide), np.float32)
-    zero = np.float32(0)
+    # Zeros around delta, as far as any tap reaches.
+    before, after = rows + cols + top + left, rows + cols + high + wide + top + left
+    far = np.zeros((outputs, delta.shape[1] + before + after, delta.shape[2] + before + after),
+                   np.float32)
+    far[:, before:before + delta.shape[1], before:before + delta.shape[2]] = delta
     for c in range(channels):
-        acc = out[c]
         for block in range(0, outputs, BLOCK):
             for r in range(rows):
+                y0 = (r - top) % stride
                 for s in range(cols):
+                    p0 = (s - left) % stride
+                    across = (p0 + left - s) // stride + before
+                    count = (wide - p0 + stride - 1) // stride
                     for k in range(block, min(block + BLOCK, outputs)):
                         value = w[k, c, r, s]
-                        for y in range((r - top) % stride, high, stride):
-                            at = (y + top - r) // stride
-                            for p in range((s - left) % stride, wide, stride):
-                                across = (p + left - s) // stride
-                                inside = (0 <= at < delta.shape[1]
-                                          and 0 <= across < delta.shape[2])
-                                acc[y, p] += value * (delta[k, at, across] if inside else zero)
+                        for y in range(y0, high, stride):
+                            line = far[k, (y + top - r) // stride + before]
+                            acc = out[c, y]
+                            for i in range(count):
+                                acc[p0 + stride * i] += value * line[across + i]
     return out
 
 
