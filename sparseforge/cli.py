@@ -288,6 +288,38 @@ def prune(
         answer(data)
 
 
+@app.command()
+@grouped
+def train(design: DesignName, config: ConfigOptions,
+          epochs: Annotated[int, typer.Option(help="through golden, over the whole set")] = 24,
+          batch: Annotated[int, typer.Option(help="instances of a batch")] = 10,
+          rate: Annotated[float, typer.Option(help="learning rate")] = 0.02,
+          momentum: Annotated[float, typer.Option()] = 0.9,
+          seed: Annotated[int, typer.Option(help="of the first weights and of the order")] = 0,
+          schedule: Annotated[str, typer.Option(
+              help="sosm, conventional, time_multiplexed or separate")] = "sosm",
+          look_ahead: Annotated[int, typer.Option(help="live instances of sosm")] = 3,
+          rtl_batches: Annotated[int, typer.Option(
+              help="batches that go through the RTL as well")] = 0,
+          simulator: Annotated[str, typer.Option(help="verilator or icarus")] = "verilator",
+          export: Annotated[Path | None, typer.Option(
+              metavar="FILE.onnx", help="the trained network, quantised for the others")] = None,
+          gantt: Annotated[Path | None, typer.Option(
+              metavar="FILE.png", help="Fig. 5 with the true lengths, every schedule")] = None,
+          folder: Folder = None, as_json: Json = False) -> None:
+    """Trains the handwritten digits in TNPU's arithmetic; curves into DIR [build/train/DESIGN]."""
+    from sparseforge.training import command
+    chosen, preset, cfg = _pick(design, config)
+    with user_input():
+        request = command.Request(
+            chosen.name, preset, cfg, epochs, batch, rate, momentum, seed, schedule, look_ahead,
+            rtl_batches, simulator, folder or Path("build/train") / design, export, gantt)
+        console = Console(stderr=True, quiet=True) if as_json else out()
+        data = command.run(request, console)
+    if as_json:
+        answer(data)
+
+
 # What typer raises for a bad command line, wherever this version of it keeps the class.
 _Usage: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 

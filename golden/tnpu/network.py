@@ -97,11 +97,11 @@ class Parameters:
 
 
 def initial(network: Network, seed: int = 0) -> Parameters:
-    """Uniform weights in ±sqrt(6 / fan in) (He), biases and velocities of 0; seeded."""
+    """Uniform weights in ±sqrt(3 / fan in) (LeCun), biases and velocities of 0; seeded."""
     rng = np.random.default_rng(seed)
     weights = []
     for layer in network.layers:
-        limit = (6 / (layer.weight_count // layer.k)) ** 0.5
+        limit = (3 / (layer.weight_count // layer.k)) ** 0.5
         weights.append(rng.uniform(-limit, limit, layer.weights_shape).astype(np.float32))
     biases = [np.zeros(layer.k, np.float32) for layer in network.layers]
     return Parameters(weights, biases, [np.zeros_like(w) for w in weights],
