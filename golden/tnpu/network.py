@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -106,3 +106,27 @@ def initial(network: Network, seed: int = 0) -> Parameters:
     biases = [np.zeros(layer.k, np.float32) for layer in network.layers]
     return Parameters(weights, biases, [np.zeros_like(w) for w in weights],
                       [np.zeros_like(b) for b in biases])
+
+
+def unfold(network: Network) -> Network:
+    """The same network with a first convolution of few channels as a 1 × 1 one on its windows.
+
+    Channel (c, r, s) of the new input is what tap (r, s) sees of channel c: the host's work, once
+    per image. Then one to three colours fill the rows of PU-c.
+    """
+    layer = network.layers[0]
+    if layer.is_fc or layer.r * layer.s == 1 or layer.groups > 1:
+        return network
+    first = replace(layer, c=layer.c * layer.r * layer.s, h=layer.ho, w=layer.wo, r=1, s=1,
+                    stride=1, pad=0)
+    return Network((first, *network.layers[1:]), network.loss)
+
+
+def unfold_input(layer: Layer, x: np.ndarray) -> np.ndarray:
+    """The input [C, H, W] as the unfolded layer takes it, [C·R·S, Ho, Wo]."""
+    top, bottom, left, right = layer.pads
+    padded = np.pad(x, ((0, 0), (top, bottom), (left, right)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (layer.r, layer.s), (1, 2))
+    windows = windows[:, ::layer.stride, ::layer.stride]
+    return np.ascontiguousarray(windows.transpose(0, 3, 4, 1, 2)
+                                ).reshape(-1, layer.ho, layer.wo)

@@ -72,7 +72,7 @@ def run(request: Request, console: Console) -> dict[str, Any]:
         data["gantt"] = gantt.draw(request, console)
     if request.steps:
         from sparseforge.training import rtl
-        data["rtl"] = rtl.train(request, console)
+        data["rtl"] = rtl.train_request(request, console)
         if data["rtl"]["mismatches"] or data["rtl"]["differences"]:
             raise RunFailed(f"the RTL must leave golden's bits in the model's cycles: "
                             f"{data['rtl']['mismatches']} weights differ; "
