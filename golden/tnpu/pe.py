@@ -40,7 +40,8 @@ def outputs(steps: Sequence[Step], mul_latency: int, add_latency: int, bits: int
             add: Callable[[int, int], int] = add) -> dict[int, int]:
     """Cycle -> the bits at ``o``, for the sums of all steps whose ``p_in`` is among the steps.
 
-    Sums that need a slot which nothing wrote are left out, and so is what is made of them.
+    ``x`` and ``y`` beyond SLOT are ZERO and NOTHING. Sums that need a slot which nothing wrote are
+    left out, and so is what is made of them.
     """
     weight: int | None = None
     weight_next: int | None = None
@@ -62,8 +63,8 @@ def outputs(steps: Sequence[Step], mul_latency: int, add_latency: int, bits: int
             slots[slot] = total
         local = slots.get(step.slot)
         product = None if factor is None else multiply(step.a, factor)
-        x = {P_IN: steps[at].p_in, ZERO: 0, SLOT: local}[step.x]
-        y = {PRODUCT: product, NOTHING: 1 << (bits - 1), SLOT: local}[step.y]
+        x = {P_IN: steps[at].p_in, SLOT: local}.get(step.x, 0)
+        y = {PRODUCT: product, SLOT: local}.get(step.y, 1 << (bits - 1))
         total = None if x is None or y is None else add(x, y)
         if step.write:
             written[at + add_latency] = step.slot, total

@@ -5,6 +5,7 @@ from cocotb.triggers import RisingEdge
 from golden.tnpu import pe as golden
 from hw.tnpu.layouts import ctrl_layout
 from sim.common.bench import bench_config, rng, start
+from sim.tnpu.bench_pu import packer
 from sim.tnpu.operands import random_pairs
 
 
@@ -17,8 +18,8 @@ def steps(cfg, bits, count, r):
     else:
         numbers = ([r.getrandbits(bits) for _ in range(3)] for _ in range(count))
     for a, b, p_in in numbers:
-        x = r.choice((golden.P_IN, golden.ZERO, golden.SLOT))
-        y = r.choice((golden.PRODUCT, golden.PRODUCT, golden.NOTHING, golden.SLOT))
+        x = r.choice((golden.P_IN, golden.ZERO, golden.SLOT, 3))
+        y = r.choice((golden.PRODUCT, golden.PRODUCT, golden.NOTHING, golden.SLOT, 3))
         yield golden.Step(a, b, p_in, x, y, r.randrange(cfg.slots), r.getrandbits(1),
                           r.getrandbits(1), r.random() < 0.2, r.random() < 0.3)
 
@@ -32,12 +33,12 @@ async def every_cycle_equals_golden(dut):
                   for name, table in config.get("tables", {}).items()}
     expected = golden.outputs(todo, cfg.mul_latency, cfg.add_latency, bits, **arithmetic)
     assert len(expected) > len(todo) * 3 // 4
-    layout = ctrl_layout(cfg)
+    pack = packer(ctrl_layout(cfg))
     await start(dut)
     for t, step in enumerate(todo):
         numbers, ctrl = step[:3], dict(zip(golden.Step._fields[3:], step[3:], strict=True))
         dut.a.value, dut.b.value, dut.p_in.value = numbers
-        dut.ctrl.value = layout.const(ctrl).as_bits()
+        dut.ctrl.value = pack(ctrl)
         await RisingEdge(dut.clk)
         if t in expected:
             assert int(dut.o.value) == expected[t], \
