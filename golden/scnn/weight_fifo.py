@@ -17,6 +17,16 @@ def slot_width(config: SCNNConfig) -> int:
     return 4 + config.channel_bits + config.slot_elements * element
 
 
+def announcement(config: SCNNConfig, line: int) -> int:
+    """What is said of a line before it is offered: valid, target, end_group, kinds and channels."""
+    word, at, mask = 1 | (line & 0x1FFFF) << 1, 18, (1 << config.channel_bits) - 1
+    for n in range(config.weight_bus):
+        slot = line >> 17 + n * slot_width(config)
+        word |= (slot & 3 | (slot >> 4 & mask) << 2) << at
+        at += 2 + config.channel_bits
+    return word
+
+
 class WeightFIFO:
     """The FIFO as a list of slots to come; blocks are put in front again until their last pass."""
 
@@ -24,12 +34,12 @@ class WeightFIFO:
 
     def __init__(self, config: SCNNConfig, pe_index: int, bitmap: int):
         self.config, self.pe_index, self.bitmap = config, pe_index, bitmap
-        self.at_input = 0           # what stands at the input, valid or not
         self.passes = 0             # ends of a pass, for whoever drives last_pass
         self.full = 0               # cycles in which a line had to wait
         self.reset()
 
     def reset(self):
+        self.keep = False           # the announced line
         self.level = 0
         self.scans = deque()        # channels; None: a line without blocks to scan
         self.slots = deque()        # (slot, end_group, is it the line's last)
@@ -46,14 +56,15 @@ class WeightFIFO:
                 or (s & 3 == WEIGHT and self.bitmap >> (s >> 4 & mask) & 1)]
 
     def look(self, offered, ready):
-        if offered["i"] is not None:
-            self.at_input = offered["i"]
-        keep = bool(self._slots(self.at_input)) or self.at_input >> 16 & 1
         space = self.level < self.config.fifo_lines
         scan = self.scans[0] if self.scans else None
         slot = self.slots[0][0] << 1 | self.slots[0][1] if self.slots else None
-        self.full += offered["i"] is not None and keep and not space
-        return ({"i": not keep or space}, {"scan": scan, "slot": slot}, {"empty": self.level == 0})
+        self.full += offered["i"] is not None and self.keep and not space
+        return ({"i": self.takes()}, {"scan": scan, "slot": slot}, {"empty": self.level == 0})
+
+    def takes(self):
+        """Whether the line that was announced is taken in this cycle."""
+        return not self.keep or self.level < self.config.fifo_lines
 
     def may_read(self, name):
         """A PE multiplies the slots of blocks that it has scanned before only."""
@@ -68,6 +79,18 @@ class WeightFIFO:
             self._take(offered["last_pass"])
         if push:
             self._store(offered["i"])
+        if offered["announce"] & 1:
+            self._announced(offered["announce"])
+
+    def _announced(self, word):
+        """Looks the announced line's slots up."""
+        bits = 2 + self.config.channel_bits
+        slots = [word >> 18 + n * bits for n in range(self.config.weight_bus)]
+        mask = (1 << self.config.channel_bits) - 1
+        here = word >> 1 & 0xFFFF in (self.pe_index, TARGET_ALL)
+        self.keep = bool(word >> 17 & 1) or here and any(
+            s & 3 in (BIAS, ROW) or (s & 3 == WEIGHT and self.bitmap >> (s >> 2 & mask) & 1)
+            for s in slots)
 
     def _take(self, last_pass):
         item = self.slots.popleft()

@@ -3,7 +3,7 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .layouts import decoded_line_layout
+from .layouts import announcement_layout, decoded_line_layout
 
 
 class Broadcast(wiring.Component):
@@ -21,6 +21,8 @@ class Broadcast(wiring.Component):
     -------
     i : In(stream)
         ``line``, ``end_section``.
+    announce : Out(announcement_layout(cfg)).array(pe_rows)
+        ``valid`` in the cycle before a row's PEs are first offered a line.
     o : Out(stream.Signature(decoded_line_layout(cfg))).array(pe_rows, pe_cols)
     empty : In(1)
         No PE holds a line.
@@ -35,6 +37,7 @@ class Broadcast(wiring.Component):
         line = decoded_line_layout(cfg)
         super().__init__({
             "i": In(stream.Signature(data.StructLayout({"line": line, "end_section": 1}))),
+            "announce": Out(announcement_layout(cfg)).array(cfg.pe_rows),
             "o": Out(stream.Signature(line)).array(cfg.pe_rows, cfg.pe_cols),
             "empty": In(1),
             "idle": Out(1),
@@ -86,5 +89,13 @@ class Broadcast(wiring.Component):
             m.d.sync += taken.eq(taken | took)
         with m.If(take):
             m.d.sync += [line.eq(root), valid.eq(1)]
+        self._announce(m, self.announce[r], root, take)
         for c in range(cfg.pe_cols):
             m.d.comb += [self.o[r][c].payload.eq(line), self.o[r][c].valid.eq(valid & ~taken[c])]
+
+    def _announce(self, m, announce, root, take):
+        m.d.comb += [announce.valid.eq(take), announce.target.eq(root.target),
+                     announce.end_group.eq(root.end_group)]
+        for n in range(self.cfg.weight_bus):
+            m.d.comb += [announce.slots[n].kind.eq(root.slots[n].kind),
+                         announce.slots[n].channel.eq(root.slots[n].channel)]

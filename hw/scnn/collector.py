@@ -24,7 +24,7 @@ class RowCollector(wiring.Component):
     first_target : In(16)
         Index of the leftmost PE.
     channel, row : Out
-        Read addresses, to all PEs of the row.
+        Read addresses, to all PEs of the row: the channel and the row of the next cycle.
     pes : In(store_layout(cfg)).array(pe_cols)
     o : Out(stream.Signature(line_layout(cfg)))
     done : Out(1)
@@ -51,15 +51,18 @@ class RowCollector(wiring.Component):
         filled, previous = Signal(range(cfg.weight_bus + 1)), Signal(16)
         address, left = Signal(cfg.row_bits), Signal(cfg.row_bits + 1)
         first, pe_ends = Signal(), Signal()
-        far = Signal()
-        m.d.comb += [pe.eq(self.pes[column]), self.channel.eq(at), self.row.eq(address),
+        far, following = Signal(), Signal.like(at)
+        m.d.sync += at.eq(following)
+        m.d.comb += [pe.eq(self.pes[column]), following.eq(at), self.channel.eq(following),
+                     self.row.eq(address),
                      far.eq(filled.any() & (at - previous > 15))]
         line = self.o.p
         with m.FSM():
             with m.State("DONE"):
                 m.d.comb += self.done.eq(1)
                 with m.If(self.start):
-                    m.d.sync += [column.eq(0), at.eq(0)]
+                    m.d.sync += column.eq(0)
+                    m.d.comb += following.eq(0)
                     m.next = "SCAN"
             with m.State("SCAN"):
                 with m.If(at == self.channels):
@@ -71,7 +74,7 @@ class RowCollector(wiring.Component):
                 with m.Elif(pe.present):
                     m.next = "TABLE"
                 with m.Else():
-                    m.d.sync += at.eq(at + 1)
+                    m.d.comb += following.eq(at + 1)
             with m.State("TABLE"):
                 m.d.comb += self.row.eq(pe.table.start)
                 m.d.sync += [address.eq(pe.table.start), left.eq(pe.table.count), first.eq(1)]
@@ -85,7 +88,7 @@ class RowCollector(wiring.Component):
                                  filled.eq(filled + 1), previous.eq(at)]
                     self._append(m, line, filled, pe.row, first, left == 1, at, previous, column)
                     with m.If(left == 1):
-                        m.d.sync += at.eq(at + 1)
+                        m.d.comb += following.eq(at + 1)
                         m.next = "SCAN"
                     with m.If(filled == cfg.weight_bus - 1):
                         m.next = "HAND_OVER"
@@ -100,7 +103,8 @@ class RowCollector(wiring.Component):
                     with m.Else():
                         m.next = "SCAN"
             with m.State("NEXT_PE"):
-                m.d.sync += [pe_ends.eq(0), at.eq(0), column.eq(column + 1)]
+                m.d.sync += [pe_ends.eq(0), column.eq(column + 1)]
+                m.d.comb += following.eq(0)
                 m.next = "SCAN"
                 with m.If(column == cfg.pe_cols - 1):
                     m.next = "DONE"

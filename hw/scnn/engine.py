@@ -26,7 +26,8 @@ class SCNNError(IntEnum):
     RANGE = FIRST_DESIGN_CODE + 3  # an activation outside the window; info: PE
 
 
-# PE-cycles by what the PE did. `Cause.DONE` splits: drain when all PEs wait, else barrier.
+# PE-cycles by what the PE did. `Cause.DONE` splits: load, idle outside of groups, drain when all PEs
+# wait, else barrier.
 CAUSES = ("idle", "load", "multiply", "conflict", "starved", "drain", "barrier")
 COUNTERS = (*CAUSES, "products")
 
@@ -78,6 +79,7 @@ class Engine(wiring.Component):
             broadcast.empty.eq(array.all_empty),
         ]
         for r in range(self.cfg.pe_rows):
+            m.d.comb += array.announce[r].eq(broadcast.announce[r])
             for c in range(self.cfg.pe_cols):
                 wiring.connect(m, broadcast.o[r][c], array.line[r][c])
 
@@ -118,12 +120,16 @@ class Engine(wiring.Component):
         """What each PE did, added up over the array; two cycles behind."""
         cfg = self.cfg
         m.submodules.causes = causes = CauseCounters(cfg.pes, len(CAUSES), COUNTER_BITS)
-        names = {Cause.IDLE: "idle", Cause.LOAD: "load", Cause.MULTIPLY: "multiply",
-                 Cause.CONFLICT: "conflict", Cause.STARVED: "starved"}
+        names = {Cause.MULTIPLY: "multiply", Cause.CONFLICT: "conflict", Cause.STARVED: "starved"}
         waiting = Signal(range(len(CAUSES)))
+        with m.If(sequencer.command.load):
+            m.d.comb += waiting.eq(CAUSES.index("load"))
+        with m.Elif(~sequencer.grouping):
+            m.d.comb += waiting.eq(CAUSES.index("idle"))
+        with m.Else():
+            m.d.comb += waiting.eq(Mux(array.all_done, CAUSES.index("drain"),
+                                       CAUSES.index("barrier")))
         m.d.comb += [
-            waiting.eq(Mux(~sequencer.grouping, CAUSES.index("idle"),
-                           Mux(array.all_done, CAUSES.index("drain"), CAUSES.index("barrier")))),
             self.progress.eq(array.products.any() | ~array.all_drained),
             causes.enable.eq(self.counting), causes.clear.eq(self.clear),
         ]

@@ -34,6 +34,7 @@ class Halo(wiring.Component):
         LEFT to COPY_UP; other ops are ignored.
     done : Out(1)
     i, o : arrays of four links, by ``DIRECTIONS``
+        Registered where they arrive: one register for four links.
     send_enable, send_address, send_zero, send_value, conflict
         The accumulators' port that reads a sum and perhaps zeroes it.
     receive_enable, receive_address, receive_value
@@ -100,7 +101,7 @@ class Halo(wiring.Component):
         receiving, receive_step = self._walk(m, "receive", some & upstream, rows, to, length,
                                              self.receive_address)
         incoming = Signal(link_layout(self.cfg))
-        m.d.comb += incoming.eq(self.i[direction ^ 1])
+        m.d.sync += incoming.eq(self.i[direction ^ 1])
         m.d.comb += [
             self.done.eq(~sending & ~receiving),
             self.receive_enable.eq(receiving & incoming.valid),
@@ -111,9 +112,8 @@ class Halo(wiring.Component):
             send_step.eq(sending & ~self.conflict),
         ]
         for d in range(4):
-            m.d.sync += self.o[d].valid.eq(send_step & (direction == d))
-            with m.If(send_step):
-                m.d.sync += self.o[d].value.eq(self.send_value)
+            m.d.comb += [self.o[d].valid.eq(send_step & (direction == d)),
+                         self.o[d].value.eq(self.send_value)]
         return m
 
     def _walk(self, m, name, load, rows, first, length, address):

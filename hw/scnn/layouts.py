@@ -20,15 +20,13 @@ class SlotKind(enum.Enum, shape=2):
     ROW = 3  # I activations and runs: one row of an activation RAM
 
 
-class Cause(enum.Enum, shape=3):
+class Cause(enum.Enum, shape=2):
     """What a PE did in a cycle; exactly one holds."""
 
-    IDLE = 0
-    LOAD = 1  # activation load
-    MULTIPLY = 2  # a vector of products entered the crossbar's queues
-    CONFLICT = 3  # a vector waits for the queues, or the queues empty at the end of a group
-    STARVED = 4  # no weights, no activations, or the pipeline fills
-    DONE = 5  # waits at the barrier
+    DONE = 0  # waits at the barrier; the sequencer knows for what
+    MULTIPLY = 1  # a vector of products entered the crossbar's queues
+    CONFLICT = 2  # a vector waits for the queues, or the queues empty at the end of a group
+    STARVED = 3  # no weights, no activations, or the pipeline fills
 
 
 class HaloOp(enum.Enum, shape=4):
@@ -102,6 +100,18 @@ def decoded_line_layout(cfg: SCNNConfig):
         "target": 16,
         "end_group": 1,
         "slots": data.ArrayLayout(decoded_slot_layout(cfg), cfg.weight_bus),
+    })
+
+
+def announcement_layout(cfg: SCNNConfig):
+    """What a PE is told of a line in the cycle before it is first offered."""
+    return data.StructLayout({
+        "valid": 1,
+        "target": 16,
+        "end_group": 1,
+        "slots": data.ArrayLayout(data.StructLayout({"kind": SlotKind,
+                                                     "channel": cfg.channel_bits}),
+                                  cfg.weight_bus),
     })
 
 

@@ -16,6 +16,7 @@ from .layouts import (
     HaloOp,
     PEError,
     SlotKind,
+    announcement_layout,
     command_layout,
     decoded_line_layout,
     layer_layout,
@@ -29,7 +30,7 @@ from .weight_fifo import WeightFIFO
 
 
 def store_layout(cfg):
-    """What a PE shows of its output RAM: one cycle after the address, `present` at once."""
+    """What a PE shows of its output RAM, one cycle after the address."""
     return data.StructLayout({
         "present": 1,
         "table": table_layout(cfg),
@@ -39,6 +40,8 @@ def store_layout(cfg):
 
 class PE(wiring.Component):
     """Processing element: F×I multipliers, its share of the activations, its accumulators.
+
+    No output depends on an input in the same cycle.
 
     Parameters
     ----------
@@ -54,6 +57,7 @@ class PE(wiring.Component):
         Descriptor, constant from ``layer_start`` to ``layer_end``.
     command : In(command_layout(cfg))
     status : Out(status_layout(cfg))
+    announce : In(announcement_layout(cfg))
     line : In(stream.Signature(decoded_line_layout(cfg)))
     link_i, link_o : four halo links
     store_channel, store_row : In
@@ -72,6 +76,7 @@ class PE(wiring.Component):
             "col": In(tile_layout()),
             "command": In(command_layout(cfg)),
             "status": Out(status_layout(cfg)),
+            "announce": In(announcement_layout(cfg)),
             "line": In(stream.Signature(decoded_line_layout(cfg))),
             "link_i": In(links),
             "link_o": Out(links),
@@ -102,13 +107,11 @@ class PE(wiring.Component):
         wiring.connect(m, fifo.scan, fetch.i)
         wiring.connect(m, multipliers.o, crossbar.i)
         m.d.comb += [
-            fifo.pe_index.eq(self.index), fifo.bitmap.eq(bitmap),
-            fetch.base.eq(self.row.base_sums + self.col.base_sums),
-            fetch.kc.eq(self.layer.kc), fetch.limit.eq(self.layer.window_sums),
-            multipliers.product_shift.eq(self.layer.product_shift),
+            fifo.pe_index.eq(self.index), fifo.bitmap.eq(bitmap), fifo.announce.eq(self.announce),
             crossbar.phase_reset.eq(command.run),
             accumulators.select.eq(select),
         ]
+        self._configure(m, fetch, multipliers)
         for bank, product in zip(accumulators.fill, crossbar.o, strict=True):
             m.d.comb += bank.eq(product)
         flushing, done, running = self._issue(m, fifo, fetch, multipliers, crossbar, ppu, load)
@@ -117,13 +120,24 @@ class PE(wiring.Component):
         self._errors(m, rams, fetch)
         return m
 
+    def _configure(self, m, fetch, multipliers):
+        """Copies of what the products need of the descriptor, which holds long before ``run``."""
+        values = {"base": (fetch.base, self.row.base_sums + self.col.base_sums),
+                  "kc": (fetch.kc, self.layer.kc), "limit": (fetch.limit, self.layer.window_sums),
+                  "shift": (multipliers.product_shift, self.layer.product_shift)}
+        for name, (to, value) in values.items():
+            copy = Signal.like(to, name=name)
+            m.d.sync += copy.eq(value)
+            m.d.comb += to.eq(copy)
+
     def _rams(self, m, rams, load, result, fetch):
         """The two activation RAMs change places after each layer; returns the input's bitmap."""
         cfg, command = self.cfg, self.command
         swapped = Signal()
         with m.If(command.layer_end):
             m.d.sync += swapped.eq(~swapped)
-        bitmap = Signal(cfg.max_channels)
+        bitmap, present = Signal(cfg.max_channels), Signal()
+        m.d.sync += self.store.present.eq(present)
         for n, ram in enumerate(rams):
             with m.If(swapped == n):     # this one is the input
                 m.d.comb += [
@@ -136,7 +150,7 @@ class PE(wiring.Component):
                 m.d.comb += [
                     ram.clear.eq(command.layer_start), ram.write.eq(result),
                     ram.table_addr.eq(self.store_channel), ram.row_addr.eq(self.store_row),
-                    self.store.present.eq(select_bit(ram.bitmap, self.store_channel)),
+                    present.eq(select_bit(ram.bitmap, self.store_channel)),
                     self.store.table.eq(ram.table_data), self.store.row.eq(ram.row_data),
                 ]
         self.input_overflow, self.output_overflow = Signal(), Signal()
@@ -243,10 +257,6 @@ class PE(wiring.Component):
                 m.d.comb += self.status.cause.eq(Cause.CONFLICT)
             with m.Elif(running):
                 m.d.comb += self.status.cause.eq(Cause.STARVED)
-            with m.Elif(self.command.load):
-                m.d.comb += self.status.cause.eq(Cause.LOAD)
-            with m.Elif(done):
-                m.d.comb += self.status.cause.eq(Cause.DONE)
 
     def _errors(self, m, rams, fetch):
         with m.If(self.status.error == PEError.NONE):

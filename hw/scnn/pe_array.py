@@ -8,6 +8,7 @@ from hw.common.shared import Shared
 
 from .layouts import (
     PEError,
+    announcement_layout,
     command_layout,
     decoded_line_layout,
     descriptor_layout,
@@ -25,6 +26,7 @@ class PEArray(wiring.Component):
     -------
     descriptor : In(descriptor_layout(cfg))
     command : In(command_layout(cfg))
+    announce : In(announcement_layout(cfg)).array(pe_rows)
     line : In(stream.Signature(decoded_line_layout(cfg))).array(pe_rows, pe_cols)
     statuses : Out
         Per PE, row by row.
@@ -46,6 +48,7 @@ class PEArray(wiring.Component):
         super().__init__({
             "descriptor": In(descriptor_layout(cfg)),
             "command": In(command_layout(cfg)),
+            "announce": In(announcement_layout(cfg)).array(cfg.pe_rows),
             "line": In(stream.Signature(decoded_line_layout(cfg))).array(cfg.pe_rows, cfg.pe_cols),
             "statuses": Out(data.ArrayLayout(status_layout(cfg), cfg.pes)),
             "all_done": Out(1),
@@ -69,7 +72,7 @@ class PEArray(wiring.Component):
             beside = {LEFT: (r, c - 1), RIGHT: (r, c + 1), UP: (r - 1, c), DOWN: (r + 1, c)}
             index = r * cfg.pe_cols + c
             m.d.comb += [
-                pe.index.eq(index), pe.command.eq(self.command),
+                pe.index.eq(index), pe.command.eq(self.command), pe.announce.eq(self.announce[r]),
                 pe.layer.eq(self.descriptor.layer), pe.row.eq(self.descriptor.rows[r]),
                 pe.col.eq(self.descriptor.cols[c]),
                 pe.border.eq(Cat(beside[d] not in pes for d in range(4))),

@@ -10,7 +10,14 @@ from amaranth.lib.wiring import In, Out
 
 from hw.common.select import select_bit
 
-from .layouts import TARGET_ALL, SlotKind, decoded_line_layout, decoded_slot_layout, weight_layout
+from .layouts import (
+    TARGET_ALL,
+    SlotKind,
+    announcement_layout,
+    decoded_line_layout,
+    decoded_slot_layout,
+    weight_layout,
+)
 
 
 def fifo_slot_layout(cfg):
@@ -34,7 +41,8 @@ class WeightFIFO(wiring.Component):
 
     A slot is wanted if the line's target is this PE or all, and its kind is BIAS or ROW, or WEIGHT
     of a channel in ``bitmap``. A line is stored if a slot of it is wanted or it has ``end_group``;
-    any other is taken at once and dropped, even when the FIFO is full.
+    any other is taken at once and dropped, even when the FIFO is full. This is looked up when the
+    line is announced, so that ``i.ready`` comes from registers alone.
 
     Throughput: one line in, one block scanned, one slot out per cycle. Latency: a line taken in
     cycle t is scanned and delivered from t + 1 on. ``scan``: a line without first slots to scan
@@ -46,8 +54,8 @@ class WeightFIFO(wiring.Component):
     its last wanted slot is taken: in a block's last pass only, if that slot is of a WEIGHT block.
 
     Blocks must be whole, scanned before their first slot is taken, and no longer than the FIFO's
-    lines (see README); ``last_pass`` must be the same for all slots of a pass. ``pe_index`` and
-    ``bitmap`` must hold while a line is offered.
+    lines (see README); ``last_pass`` must be the same for all slots of a pass. ``bitmap`` must hold
+    from a WEIGHT line's announcement on.
 
     Parameters
     ----------
@@ -58,8 +66,9 @@ class WeightFIFO(wiring.Component):
     pe_index : In(16)
     bitmap : In(max_channels)
         Channels of which this PE has activations.
+    announce : In(announcement_layout(cfg))
+        The line that ``i`` offers from the next cycle on, if ``valid``.
     i : In(stream.Signature(decoded_line_layout(cfg)))
-        ``i.ready`` follows ``i.payload`` in the same cycle.
     scan : Out(stream.Signature({"channel": channel_bits}))
         The channel of each wanted WEIGHT block, in order, once.
     slot : Out(stream.Signature(fifo_slot_layout(cfg)))
@@ -74,6 +83,7 @@ class WeightFIFO(wiring.Component):
         super().__init__({
             "pe_index": In(16),
             "bitmap": In(cfg.max_channels),
+            "announce": In(announcement_layout(cfg)),
             "i": In(stream.Signature(decoded_line_layout(cfg))),
             "scan": Out(stream.Signature(data.StructLayout({"channel": cfg.channel_bits}))),
             "slot": Out(stream.Signature(fifo_slot_layout(cfg))),
@@ -106,20 +116,14 @@ class WeightFIFO(wiring.Component):
     def _store(self, m, headers, payload, level, push):
         cfg, line = self.cfg, self.i.payload
         tail = Signal(range(cfg.fifo_lines))
-        wanted = Signal(cfg.weight_bus)
-        here = Signal()
-        m.d.comb += here.eq((line.target == TARGET_ALL) | (line.target == self.pe_index))
+        wanted, keep = self._wanted(m)
         for n in range(cfg.weight_bus):
             slot, header = line.slots[n], headers.data.slots[n]
-            listed = select_bit(self.bitmap, slot.channel)
             m.d.comb += [
-                wanted[n].eq(here & ((slot.kind == SlotKind.BIAS) | (slot.kind == SlotKind.ROW)
-                                     | ((slot.kind == SlotKind.WEIGHT) & listed))),
                 header.wanted.eq(wanted[n]), header.kind.eq(slot.kind), header.first.eq(slot.first),
                 header.last.eq(slot.last), header.channel.eq(slot.channel),
                 payload.data[n].eq(slot.elements),
             ]
-        keep = wanted.any() | line.end_group
         m.d.comb += [
             self.i.ready.eq(~keep | (level != cfg.fifo_lines)),
             push.eq(self.i.valid & keep & (level != cfg.fifo_lines)),
@@ -128,6 +132,20 @@ class WeightFIFO(wiring.Component):
         ]
         with m.If(push):
             m.d.sync += tail.eq(self._after(tail))
+
+    def _wanted(self, m):
+        """Registers: which slots of the announced line are wanted, and whether to store it."""
+        announce = self.announce
+        wanted, keep = Signal(self.cfg.weight_bus), Signal()
+        here, some = Signal(), Signal.like(wanted)
+        m.d.comb += here.eq((announce.target == TARGET_ALL) | (announce.target == self.pe_index))
+        for n, slot in enumerate(announce.slots):
+            listed = select_bit(self.bitmap, slot.channel)
+            m.d.comb += some[n].eq(here & ((slot.kind == SlotKind.BIAS) | (slot.kind == SlotKind.ROW)
+                                           | ((slot.kind == SlotKind.WEIGHT) & listed)))
+        with m.If(announce.valid):
+            m.d.sync += [wanted.eq(some), keep.eq(some.any() | announce.end_group)]
+        return wanted, keep
 
     def _scan(self, m, headers, push):
         cfg = self.cfg

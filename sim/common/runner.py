@@ -25,10 +25,11 @@ import cocotb_tools.config
 from cocotb_tools import runner as cocotb_runner
 
 from hw.emit import Emitted, cache_folder, emit
+from sim.common import blocks
 from sim.common.waves import find_scope, instrument, write_views
 
 SIMULATORS = ("icarus", "verilator")
-VERSION = 1    # of this file's builds: raise it when the same inputs must be built anew
+VERSION = 2    # of this file's builds: raise it when the same inputs must be built anew
 
 _INSTALL = {
     "icarus": "icarus is not installed: `apt-get install iverilog` (or oss-cad-suite) provides it",
@@ -268,6 +269,9 @@ class _Job:
             control.write_text(self._control())
             sources.insert(0, control)
         try:
+            if self.models:
+                args += self._build_models(folder, runner, log)
+                design.write_text(blocks.replace(self.emitted.verilog, self.models))
             runner.build(sources=sources, hdl_toplevel=self.top, build_args=args,
                          build_dir=folder, timescale=("1ns", "1ps"), log_file=log)
         except (SystemExit, RuntimeError) as e:
@@ -277,6 +281,25 @@ class _Job:
                               f"{complaint[0] if complaint else e}\n"
                               f"log: {final}.failed/{log.name}") from None
         self._keep_what_runs(folder)
+
+    @property
+    def models(self):
+        """Blocks that become C++ models of their own; waveforms need Verilator's own hierarchy."""
+        return () if self.traced else self.hier
+
+    def _build_models(self, folder, runner, log):
+        """Verilates and compiles each of `models`; returns what the top is linked with."""
+        text, linked = self.emitted.verilog, []
+        source = folder / "models.v"
+        source.write_text(blocks.both_edges(text))
+        for module in self.models:
+            home = folder / module
+            home.mkdir()
+            (home / f"{module}.cpp").write_text(blocks.glue(text, module))
+            runner.build_model(module, source, home, log)
+            linked += [str(home / f"{module}.cpp"), str(home / f"V{module}__ALL.a"),
+                       "-CFLAGS", f"-I{home}"]
+        return linked
 
     def _keep_what_runs(self, folder):
         """Deletes what only the build needed: some 300 MB of objects for an array."""
@@ -294,7 +317,8 @@ class _Job:
         lines += [f'public_flat_rw -module "{self.top}" -var "{port}"' for port in ports]
         if self.traced:
             lines += [f'tracing_off -scope "{self.top}"', f'tracing_on -scope "{self.traced}"']
-        lines += [f'hier_block -module "{module}"' for module in self.hier]
+        if self.traced:
+            lines += [f'hier_block -module "{module}"' for module in self.hier]
         return "\n".join([*lines, ""])
 
 
@@ -331,6 +355,8 @@ class _Icarus(_Limited, cocotb_runner.Icarus):
 class _Verilator(_Limited, cocotb_runner.Verilator):
     """cocotb's, without --public-flat-rw: making every signal of an array public never ends."""
 
+    FLAGS = ("-Wno-lint", "-Wno-style", "-Wno-fatal", "--no-timing", "-O3", "--x-assign", "fast",
+             "--x-initial", "fast", "-CFLAGS", "-std=gnu++17")
     job = None
 
     def _set_env_common(self):
@@ -345,18 +371,33 @@ class _Verilator(_Limited, cocotb_runner.Verilator):
         job, cpus = self.job, str(os.cpu_count() or 1)
         if not job.public:
             verilate.remove("--public-flat-rw")
-        verilate[1:1] = ["-Wno-lint", "-Wno-style", "-Wno-fatal", "--no-timing", "-O3",
-                         "--x-assign", "fast", "--x-initial", "fast", "-CFLAGS", "-std=gnu++17"]
+        verilate[1:1] = self.FLAGS
         if job.traced:
             verilate[1:1] = ["--trace-vcd", "--no-trace-top"]
             make = ["VM_TRACE=1" if a.startswith("VM_TRACE") else a for a in make]
-        if job.hier:
-            verilate[1:1] = ["--hierarchical", "-j", cpus]
+            if job.hier:
+                verilate[1:1] = ["--hierarchical", "-j", cpus]
         make[make.index("-j") + 1] = cpus
-        level = {0: ("-O0", "-O0"), 1: ("-O1", "-O0")}.get(job.opt, (f"-O{job.opt}", "-O1"))
-        make += [f"OPT_FAST={level[0]}", f"OPT_SLOW={level[1]}", "OPT_GLOBAL=-O2",
-                 "VM_PARALLEL_BUILDS=1"]
-        return [verilate, make]
+        return [verilate, [*make, *self._levels()]]
+
+    def _levels(self):
+        """Of optimisation, for make."""
+        opt = self.job.opt
+        level = {0: ("-O0", "-O0"), 1: ("-O1", "-O0")}.get(opt, (f"-O{opt}", "-O1"))
+        return [f"OPT_FAST={level[0]}", f"OPT_SLOW={level[1]}", "OPT_GLOBAL=-O2",
+                "VM_PARALLEL_BUILDS=1"]
+
+    def build_model(self, module, source, folder, log):
+        """Verilates `module` of `source` alone and compiles it in `folder`."""
+        self.env = dict(os.environ) | _environment("verilator")
+        name = f"V{module}"
+        verilator = shutil.which("verilator", path=self.env["PATH"])
+        with open(log, "a") as out:
+            self._execute_cmds([
+                [verilator, "--cc", *self.FLAGS, "-Mdir", str(folder), "--prefix", name,
+                 "--top-module", module, str(source)],
+                ["make", "-C", str(folder), "-f", f"{name}.mk", "-j", str(os.cpu_count() or 1),
+                 *self._levels(), f"{name}__ALL.a"]], cwd=folder, stdout=out)
 
 
 def _hier_modules(emitted, hier):

@@ -1,7 +1,16 @@
 """Bench of WeightFIFO: every output in every cycle, beside golden."""
 import cocotb
+from cocotb.triggers import RisingEdge
 
-from golden.scnn.weight_fifo import BIAS, ROW, TARGET_ALL, WEIGHT, WeightFIFO, slot_width
+from golden.scnn.weight_fifo import (
+    BIAS,
+    ROW,
+    TARGET_ALL,
+    WEIGHT,
+    WeightFIFO,
+    announcement,
+    slot_width,
+)
 from hw.scnn.config import SCNNConfig
 from sim.common.bench import bench_config, reset, rng, start
 from sim.common.lockstep import lockstep
@@ -10,16 +19,32 @@ PE_INDEX = 3
 
 
 class Lines:
-    """Lines of a legal stream; ``lines(rng)`` is the next one."""
+    """Lines of a legal stream; ``lines(rng)`` is the next one.
+
+    Each is announced in all cycles before it is offered, or in one of them at random.
+    """
 
     def __init__(self, config, bitmap):
         self.config, self.bitmap = config, bitmap
         self.waiting = []
+        self.offered = None
 
     def __call__(self, rng):
+        self.offered = self._next(rng)
+        self.waiting.pop(0)
+        return self.offered
+
+    def _next(self, rng):
         while not self.waiting:
             self._section(rng)
-        return self.waiting.pop(0)
+        return self.waiting[0]
+
+    def announce(self, rng, model):
+        """The announcement beside what is offered in this cycle."""
+        if self.offered is not None and not model.takes():
+            return announcement(self.config, self.offered) & -rng.randrange(2)
+        self.offered = None
+        return announcement(self.config, self._next(rng))
 
     def _section(self, rng):
         """Some blocks for one target, end_group perhaps on the last line."""
@@ -70,8 +95,22 @@ async def lockstep_with_golden(dut, stalls):
             return passes.setdefault(model.passes, r.random() < 0.6)
 
         dut.pe_index.value, dut.bitmap.value = PE_INDEX, bitmap
-        await lockstep(dut, model, 1500, random, {"i": Lines(config, bitmap)},
-                       controls={"last_pass": last_pass}, allow=model.may_read, stalls=stalls,
+        lines = Lines(config, bitmap)
+
+        def announce(r, model=model, lines=lines):
+            return lines.announce(r, model)
+
+        await announce_first(dut, model, lines, random)
+        await lockstep(dut, model, 1500, random, {"i": lines},
+                       controls={"last_pass": last_pass, "announce": announce}, allow=model.may_read, stalls=stalls,
                        p_reset=0)
         assert model.passes > 50 and model.full > 50, (model.passes, model.full)
         await reset(dut)
+
+
+async def announce_first(dut, model, lines, random):
+    """The cycle before the first line."""
+    word = lines.announce(random, model)
+    dut.announce.value, dut.i__valid.value = word, 0
+    await RisingEdge(dut.clk)
+    model.step({"i": None, "announce": word}, {"scan": False, "slot": False})
