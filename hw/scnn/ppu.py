@@ -146,16 +146,17 @@ class PPU(wiring.Component):
             m.d.sync += [some.eq(known | tag.read), best.eq(maximum), total.eq(after)]
 
         m.submodules.divider = divider = AverageDivider(cfg)
-        average = Signal()
+        average, averages = Signal(), Signal()      # now; in this layer
+        m.d.sync += averages.eq(lay.pool == 2)
         m.d.comb += [
-            average.eq(tag.valid & tag.stored & tag.last & (lay.pool == 2)),
+            average.eq(tag.valid & tag.stored & tag.last & averages),
             divider.i.eq(after), divider.area.eq(lay.pool_area),
             divider.start.eq(average), divider.take.eq(average & advance),
         ]
         sample = Signal(sample_layout(cfg))
         m.d.comb += [
             sample.valid.eq(tag.valid & tag.stored & tag.last & advance),
-            sample.value.eq(Mux(lay.pool == 2, divider.o, maximum)),
+            sample.value.eq(Mux(averages, divider.o, maximum)),
             sample.position.eq(tag.position),
             sample.channel.eq(tag.channel),
             sample.end.eq(tag.end),
