@@ -88,9 +88,9 @@ class WeightFIFO:
         slots = [word >> 18 + n * bits for n in range(self.config.weight_bus)]
         mask = (1 << self.config.channel_bits) - 1
         here = word >> 1 & 0xFFFF in (self.pe_index, TARGET_ALL)
-        self.keep = bool(word >> 17 & 1) or here and any(
-            s & 3 in (BIAS, ROW) or (s & 3 == WEIGHT and self.bitmap >> (s >> 2 & mask) & 1)
-            for s in slots)
+        wanted = any(s & 3 in (BIAS, ROW)
+                     or (s & 3 == WEIGHT and self.bitmap >> (s >> 2 & mask) & 1) for s in slots)
+        self.keep = bool(word >> 17 & 1) or (here and wanted)
 
     def _take(self, last_pass):
         item = self.slots.popleft()

@@ -26,8 +26,8 @@ class SCNNError(IntEnum):
     RANGE = FIRST_DESIGN_CODE + 3  # an activation outside the window; info: PE
 
 
-# PE-cycles by what the PE did. `Cause.DONE` splits: load, idle outside of groups, drain when all PEs
-# wait, else barrier.
+# PE-cycles by what the PE did. `Cause.DONE` splits: load, idle outside of groups, drain when
+# all PEs wait, else barrier.
 CAUSES = ("idle", "load", "multiply", "conflict", "starved", "drain", "barrier")
 COUNTERS = (*CAUSES, "products")
 

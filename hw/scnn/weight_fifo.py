@@ -141,8 +141,9 @@ class WeightFIFO(wiring.Component):
         m.d.comb += here.eq((announce.target == TARGET_ALL) | (announce.target == self.pe_index))
         for n, slot in enumerate(announce.slots):
             listed = select_bit(self.bitmap, slot.channel)
-            m.d.comb += some[n].eq(here & ((slot.kind == SlotKind.BIAS) | (slot.kind == SlotKind.ROW)
-                                           | ((slot.kind == SlotKind.WEIGHT) & listed)))
+            m.d.comb += some[n].eq(here & (
+                (slot.kind == SlotKind.BIAS) | (slot.kind == SlotKind.ROW)
+                | ((slot.kind == SlotKind.WEIGHT) & listed)))
         with m.If(announce.valid):
             m.d.sync += [wanted.eq(some), keep.eq(some.any() | announce.end_group)]
         return wanted, keep

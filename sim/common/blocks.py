@@ -1,8 +1,8 @@
 """Blocks of an array as C++ models of their own, each called once per rising edge of its clock.
 
-Verilator's own hierarchical mode evaluates a block at both edges and whenever an input changes. Here
-a block is one DPI call per cycle: inputs as they were before the edge go in, outputs come out. Outputs
-that depend on inputs in the same cycle cost a second call; `through` finds them.
+Verilator's own hierarchical mode evaluates a block at both edges and whenever an input changes.
+Here a block is one DPI call per cycle: inputs as they were before the edge go in, outputs come out.
+Outputs that depend on inputs in the same cycle cost a second call; `through` finds them.
 """
 
 import dataclasses
@@ -65,8 +65,7 @@ class Port:
 @cache
 def _modules(verilog):
     """Module name to its text."""
-    return {name: body for name, body in
-            re.findall(r"^module (\S+?) ?\((.*?)^endmodule", verilog, re.M | re.S)}
+    return dict(re.findall(r"^module (\S+?) ?\((.*?)^endmodule", verilog, re.M | re.S))
 
 
 def ports(verilog, module):
@@ -77,7 +76,7 @@ def ports(verilog, module):
 
 
 def _signals(text):
-    return {name for name in _SIGNAL.findall(text)}
+    return set(_SIGNAL.findall(text))
 
 
 @cache
@@ -117,11 +116,9 @@ def both_edges(verilog):
 
 def replace(verilog, modules):
     """`verilog` with wrappers in place of `modules`."""
-    for module in modules:
-        verilog = re.sub(rf"^module {re.escape(module)} ?\(.*?^endmodule\n",
-                         lambda _, name=module: wrapper(verilog, name), verilog,
-                         flags=re.M | re.S)
-    return verilog
+    def stands_for(match):
+        return wrapper(verilog, match[1]) if match[1] in modules else match[0]
+    return re.sub(r"^module (\S+?) ?\(.*?^endmodule\n", stands_for, verilog, flags=re.M | re.S)
 
 
 def _split(verilog, module):

@@ -102,8 +102,8 @@ async def lockstep_with_golden(dut, stalls):
 
         await announce_first(dut, model, lines, random)
         await lockstep(dut, model, 1500, random, {"i": lines},
-                       controls={"last_pass": last_pass, "announce": announce}, allow=model.may_read, stalls=stalls,
-                       p_reset=0)
+                       controls={"last_pass": last_pass, "announce": announce},
+                       allow=model.may_read, stalls=stalls, p_reset=0)
         assert model.passes > 50 and model.full > 50, (model.passes, model.full)
         await reset(dut)
 

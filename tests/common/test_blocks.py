@@ -12,7 +12,6 @@ from sim.common import blocks
 from sim.common.runner import simulate
 from tests.common.test_runner import Adder, Row
 
-
 PORTS = {"a": In(7), "b": In(40), "wide": In(130), "registered": Out(130), "sum": Out(41),
          "looked_up": Out(12), "state": Out(1), "parity": Out(1)}
 
