@@ -290,11 +290,12 @@ class _Job:
     def _build_models(self, folder, runner, log):
         """Verilates and compiles each of `models`; returns what the top is linked with."""
         text, linked = self.emitted.verilog, []
-        source = folder / "models.v"
-        source.write_text(blocks.both_edges(text))
         for module in self.models:
             home = folder / module
             home.mkdir()
+            source = home / f"{module}.v"
+            inner = [other for other in self.models if other != module]
+            source.write_text(blocks.both_edges(blocks.replace(text, inner)))
             (home / f"{module}.cpp").write_text(blocks.glue(text, module))
             runner.build_model(module, source, home, log)
             linked += [str(home / f"{module}.cpp"), str(home / f"V{module}__ALL.a"),

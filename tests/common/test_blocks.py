@@ -52,6 +52,19 @@ class Mixers(wiring.Component):
         return m
 
 
+class Nest(wiring.Component):
+    """The chain as a block with blocks in it."""
+
+    def __init__(self):
+        super().__init__(PORTS)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.chain = chain = Shared(Mixers)
+        wiring.connect(m, wiring.flipped(self), chain)
+        return m
+
+
 def test_paths():
     assert blocks.through(emit(Mixer(), "Mixer").verilog, "Mixer") == {
         "registered": set(), "sum": {"a", "b"}, "looked_up": {"a"}, "state": set(),
@@ -73,7 +86,7 @@ def test_ports():
                      "o__valid": ("output", 1), "o__ready": ("input", 1)}
 
 
-@pytest.mark.parametrize("hier", [(), (Mixer,)])
+@pytest.mark.parametrize("hier", [(), (Mixer,), (Mixers, Mixer)])
 def test_same_as_in_one_piece(hier):
     """Every output in every cycle as the same design gives it, blocks or not."""
-    simulate(Mixers(), "tests.common.bench_mixers", simulator="verilator", hier=hier)
+    simulate(Nest(), "tests.common.bench_mixers", simulator="verilator", hier=hier)
