@@ -8,8 +8,10 @@ block)`` adds what else must hold (assertions, invariants, covers); every cover 
 that a dead block does not pass. Reset is free: it may come in any cycle.
 """
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,7 +22,7 @@ from amaranth.lib.wiring import In
 
 from hw.emit import cache_folder
 
-__all__ = ["AnyConst", "AnySeq", "ProofFailed", "Scoreboard", "fires", "prove", "streams"]
+__all__ = ["AnyConst", "AnySeq", "ProofFailed", "Scoreboard", "fires", "hold", "prove", "streams"]
 
 class ProofFailed(AssertionError):
     """An assertion that can fail, an invariant that is not inductive, a cover out of reach."""
@@ -132,7 +134,6 @@ def run_yosys(commands):
 
 
 def _to_smt2(top, name, folder):
-    folder.mkdir(parents=True, exist_ok=True)
     il, smt2 = folder / f"{name}.il", folder / f"{name}.smt2"
     il.write_text(rtlil.convert(top, name=name, ports=top.ports()))
     run_yosys([
@@ -163,11 +164,15 @@ def prove(block, name, *, properties=None, depth=3, cover_depth=20, bound=None, 
     k-induction with k = ``depth``; or, with ``bound``, no induction but every run of that many
     cycles from the initial state. Covers must be reached within ``cover_depth`` cycles (0: none).
     ``never_wait`` names streams that are always ready, so that no word can be seen waiting there.
-    Raises ProofFailed naming the block, the assertion and a trace in VCD.
+    Raises ProofFailed naming the block, the assertion and a trace in VCD, which stays.
     """
-    smt2 = _to_smt2(_Harness(block, properties, never_wait), name, cache_folder() / "formal")
+    folder = cache_folder() / "formal"
+    folder.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}_", dir=folder))
+    smt2 = _to_smt2(_Harness(block, properties, never_wait), name, folder)
     _smtbmc(name, smt2, ["--presat", "-t", str(bound or depth)], "an assertion fails")
     if bound is None:
         _smtbmc(name, smt2, ["-i", "-t", str(depth)], "not inductive")
     if cover_depth:
         _smtbmc(name, smt2, ["-c", "-t", str(cover_depth)], "a cover is out of reach")
+    shutil.rmtree(folder)

@@ -3,11 +3,11 @@
 Each function takes the module of the proof and the block. Invariants look at the block's registers
 and tie them to the outside counts, which is what closes the induction.
 """
-from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Mux, Signal, Value, signed
+from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Mux, Signal, Value
 
-from sim.common.formal import AnyConst, Scoreboard, fires
+from sim.common.formal import Scoreboard, fires
 
-__all__ = ["arbiter", "crossbar", "dma", "fifo", "fork", "join", "lite_regs", "register"]
+__all__ = ["arbiter", "crossbar", "fifo", "fork", "join", "lite_regs", "register"]
 
 
 def ones(bits):
@@ -178,42 +178,3 @@ def lite_regs(m, block):
             with m.If(known & ~written):
                 m.d.comb += Assert(value == rest, f"{register.name} changed without a write")
             m.d.comb += Cover(written & (value != before), f"{register.name} is written")
-
-
-def dma(m, block):
-    """No burst touches a byte outside the window, or crosses 4 KiB; W stays inside its bursts."""
-    channel = block.ar if hasattr(block, "ar") else block.aw
-    window = Signal.like(Value.cast(block.window))
-    first, last = Signal(block.addr_bits + 1), Signal(block.addr_bits + 2)
-    m.d.comb += [
-        window.eq(AnyConst(len(window))),
-        Assume(Value.cast(block.window) == window),
-        first.eq(channel.payload.addr),
-        last.eq(first + (channel.payload.len + 1) * block.beat_bytes - 1),
-    ]
-    with m.If(channel.valid):
-        m.d.comb += [
-            Assert(first >= block.window.base, "a burst begins below the window"),
-            Assert(last < block.window.base + block.window.size, "a burst ends above the window"),
-            Assert(last[12:] == first[12:], "a burst crosses 4 KiB"),
-            Assert(first % block.beat_bytes == 0, "a burst is not aligned"),
-            Assert(channel.payload.len < block.max_burst, "a burst is too long"),
-        ]
-    if hasattr(block, "aw"):
-        _writes(m, block)
-
-
-def _writes(m, block):
-    """No beat on W without its AW being valid or taken, and as many as it says.
-
-    Assumed of the memory: no B before the last beat of its burst.
-    """
-    aw, w, b = block.aw, block.w, block.b
-    unanswered = Signal(4)
-    m.d.sync += unanswered.eq(unanswered + (fires(w) & w.payload.last) - fires(b))
-    with m.If(b.valid):
-        m.d.comb += Assume(unanswered != 0)
-    owed = Signal(signed(16))             # beats of addresses that were taken, minus beats taken
-    m.d.sync += owed.eq(owed + Mux(fires(aw), aw.payload.len + 1, 0) - fires(w))
-    with m.If(w.valid):
-        m.d.comb += Assert(owed + Mux(aw.valid, aw.payload.len + 1, 0) > 0, "a beat of no burst")

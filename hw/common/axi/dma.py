@@ -68,6 +68,7 @@ class CommandCheck(wiring.Component):
     def __init__(self, addr_bits, data_bits, beats_bits):
         self.addr_bits, self.data_bits, self.beats_bits = addr_bits, data_bits, beats_bits
         layout = command_layout(addr_bits, beats_bits)
+        self.full, self.command = Signal(), Signal(layout)      # the command that is checked
         super().__init__({
             "i": In(stream.Signature(layout)),
             "o": Out(stream.Signature(layout)),
@@ -79,7 +80,7 @@ class CommandCheck(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         beat_bytes = self.data_bits // 8
-        full, command = Signal(), Signal(command_layout(self.addr_bits, self.beats_bits))
+        full, command = self.full, self.command
         end = Signal(max(self.addr_bits, self.beats_bits + beat_bytes.bit_length()) + 1)
         limit, unaligned, inside = Signal(self.addr_bits + 2), Signal(), Signal()
         m.d.comb += [

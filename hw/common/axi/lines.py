@@ -28,7 +28,24 @@ def line_layout(shape):
     return data.StructLayout({"content": shape, "last": 1})
 
 
-class LineReader(wiring.Component):
+class _Lines(wiring.Component):
+    """What both directions share: the sizes, and the state that proofs look at."""
+    step = staticmethod(crc32_step)     # a proof may put a simpler checksum in its place
+
+    def __init__(self, shape, data_bits, members, crc_bits=0):
+        check_data_bits(data_bits)
+        self.shape, self.data_bits = shape, data_bits
+        self.content_bits = Shape.cast(shape).width
+        self.beats = line_beats(self.content_bits, data_bits)
+        self.index = Signal(range(self.beats))          # the next beat's place in its line
+        self.register = Signal(32, init=INIT)           # the CRC of the beats so far
+        # The beats so far, or those still to come (their CRC is not kept).
+        self.line = Signal(self.beats * data_bits - crc_bits)
+        self.last = Signal()                            # the line's
+        super().__init__(members)
+
+
+class LineReader(_Lines):
     """Gathers beats into lines and checks their CRC.
 
     One beat per cycle sustained, also with lines of one beat. A line is at the output in the cycle
@@ -48,11 +65,7 @@ class LineReader(wiring.Component):
     error : Out(1)
     """
     def __init__(self, shape, data_bits):
-        check_data_bits(data_bits)
-        self.shape, self.data_bits = shape, data_bits
-        self.content_bits = Shape.cast(shape).width
-        self.beats = line_beats(self.content_bits, data_bits)
-        super().__init__({
+        super().__init__(shape, data_bits, {
             "i": In(stream.Signature(beat_layout(data_bits))),
             "o": Out(stream.Signature(line_layout(shape))),
             "error": Out(1),
@@ -60,9 +73,8 @@ class LineReader(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        line, register = Signal(self.beats * self.data_bits), Signal(32)
-        full, last, good = Signal(), Signal(), Signal()
-        index = Signal(range(self.beats))
+        line, register, index = self.line, self.register, self.index
+        last, full, good = self.last, Signal(), Signal()
         m.d.comb += [
             good.eq(register == RESIDUE),
             self.o.valid.eq(full & good),
@@ -74,7 +86,7 @@ class LineReader(wiring.Component):
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [
                 line.eq(Cat(line, self.i.p.data)[self.data_bits:]),
-                register.eq(crc32_step(start, self.i.p.data)),
+                register.eq(self.step(start, self.i.p.data)),
                 last.eq(self.i.p.last),
                 full.eq(index == self.beats - 1),
                 index.eq(Mux(index == self.beats - 1, 0, index + 1)),
@@ -84,7 +96,7 @@ class LineReader(wiring.Component):
         return m
 
 
-class LineWriter(wiring.Component):
+class LineWriter(_Lines):
     """Cuts lines into beats and appends their CRC.
 
     One beat per cycle sustained, also with lines of one beat. The first beat of a line is at the
@@ -103,34 +115,29 @@ class LineWriter(wiring.Component):
         ``last`` is set in the last beat of a line whose ``last`` is set.
     """
     def __init__(self, shape, data_bits):
-        check_data_bits(data_bits)
-        self.shape, self.data_bits = shape, data_bits
-        self.content_bits = Shape.cast(shape).width
-        self.beats = line_beats(self.content_bits, data_bits)
-        super().__init__({
+        super().__init__(shape, data_bits, {
             "i": In(stream.Signature(line_layout(shape))),
             "o": Out(stream.Signature(beat_layout(data_bits))),
-        })
+        }, crc_bits=32)
 
     def elaborate(self, platform):
         m = Module()
-        line, register = Signal(self.beats * self.data_bits - 32), Signal(32, init=INIT)
-        busy, last, final = Signal(), Signal(), Signal()
-        index = Signal(range(self.beats))
+        line, register, index = self.line, self.register, self.index
+        last, busy, final = self.last, Signal(), Signal()
         body = line[:self.data_bits - 32]
         start = INIT if self.beats == 1 else register
         m.d.comb += [
             final.eq(index == self.beats - 1),
             self.o.valid.eq(busy),
             self.o.p.last.eq(last & final),
-            self.o.p.data.eq(Mux(final, Cat(body, ~crc32_step(start, body)), line)),
+            self.o.p.data.eq(Mux(final, Cat(body, ~self.step(start, body)), line)),
             self.i.ready.eq(~busy | (self.o.ready & final)),
         ]
         with m.If(self.o.valid & self.o.ready):
             if self.beats > 1:
                 m.d.sync += [
                     line.eq(line[self.data_bits:]),
-                    register.eq(Mux(final, INIT, crc32_step(register, line[:self.data_bits]))),
+                    register.eq(Mux(final, INIT, self.step(register, line[:self.data_bits]))),
                     index.eq(Mux(final, 0, index + 1)),
                 ]
             with m.If(final):

@@ -14,6 +14,8 @@ An error seen in cycle e (the first one wins): no burst is issued from e + 1 on 
 from e + 2 on if not; those begun are completed; when the bus is quiet in cycle q, engine and DMA
 are reset in q + 1, and ``irq`` rises at the end of q + 2. The engine's counters are 0 after that.
 """
+from functools import cached_property
+
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -34,7 +36,8 @@ def engine_members(descriptor, addr_bits, data_bits, counters):
     """Members of an engine that a `Shell` can hold.
 
     descriptor : held from its first cycle until it is taken, which ends the layer
-    read_command, read_data, write_command, write_data : the DMA's streams
+    read_command, read_data, write_command, write_data : the DMA's streams; commands are offered
+        only while a descriptor is
     write_done : a pulse per region written, its responses there
     progress : anything moved; the watchdog counts cycles without it
     clear, counting, counts : clear the counters; they run; their values, in order of the names
@@ -136,12 +139,17 @@ class Shell(wiring.Component):
             "irq": Out(1),
         })
 
+    @cached_property
+    def regs(self):
+        """Made at first use, so that a proof can begin with other registers."""
+        return LiteRegs(self.register_map)
+
     def elaborate(self, platform):
         m = Module()
         reset, busy, failed = Signal(), Signal(), Signal()
         m.domains.engine = inner = ClockDomain("engine", local=True)
         m.d.comb += [inner.clk.eq(ClockSignal()), inner.rst.eq(ResetSignal() | reset)]
-        m.submodules.regs = regs = LiteRegs(self.register_map)
+        m.submodules.regs = regs = self.regs
         reader = Reader(self.addr_bits, self.data_bits, **self.dma)
         writer = Writer(self.addr_bits, self.data_bits, **self.dma, buffer=self.write_buffer)
         engine = self.engine
