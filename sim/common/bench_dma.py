@@ -4,6 +4,7 @@ from cocotb.triggers import RisingEdge
 
 import golden.axi as timing
 from hw.common.axi.dma import command_layout
+from hw.common.axi.errors import ErrorCode
 from sim.common.bench import bench_config, reset, rng, start
 
 ADDR_BITS, BEATS_BITS = 20, 12
@@ -207,3 +208,119 @@ async def full_rate(dut):
     beats = await read_all(dut, transfers, rng(), 0, model, p_ready=1)
     assert [word for word, _ in beats] == [word for region in words for word in region]
     assert model.state[timing.NOW] == 68 + sum(counts)
+
+
+LOW, HIGH, SMALL = 70, 130, 20      # beats: the window, and a good region at its beginning
+MOMENTS = 300                       # cycles that a provoked run gets
+
+
+def provocations(side, beat, random):
+    """Bad commands after a good one: (code, (address, beats), settings, beats of it that pass)."""
+    prefix = {"r": "READ", "w": "WRITE"}[side]
+    inner, n = random.randrange(LOW + SMALL, HIGH - 25) * beat, random.randrange(2, 25)
+    at = random.randrange(n)
+    outside = [(LOW - 1, 2), (LOW - 9, 3), (HIGH - 3, 4), (HIGH, 1), (HIGH + 8, 2),
+               ((1 << ADDR_BITS) // beat - 1, 2)]
+    for place, beats in outside:
+        yield f"{prefix}_WINDOW", (place * beat, beats), {}, 0
+    for low in (1, beat // 2):
+        yield f"{prefix}_MISALIGNED", (inner + low, n), {}, 0
+    fault = {"fault_addr": inner + at * beat, "fault_read": 1, "fault_write": 1}
+    yield f"{prefix}_SLVERR", (inner, n), fault, at
+    yield f"{prefix}_DECERR", (inner, n), {"size": inner + at * beat}, at
+    yield None, (LOW * beat, HIGH - LOW), {}, HIGH - LOW
+    if side == "w":
+        yield "REGION_OVERFLOW", (inner, at), {}, at
+
+
+async def provoke(dut, side, commands, words, random, stop=None):
+    """Offers everything for a while; what the reader gave, or the lengths of the regions done.
+
+    The second command comes when the first is over: an error takes what is under way with it.
+    """
+    bits = bench_config()["data_bits"]
+    valid, ready, payload = (getattr(dut, f"{side}_command__{n}")
+                             for n in ("valid", "ready", "payload"))
+    commands, words, out = list(commands), list(words), []
+    for cycle in range(MOMENTS):
+        if cycle == stop:
+            dut.stop.value = 1
+        offered = bool(commands) and (len(commands) > 1 or stop is not None or cycle > MOMENTS // 2)
+        valid.value = int(offered)
+        if offered:
+            address, beats = commands[0]
+            payload.value = COMMAND.const({"address": address, "beats": beats}).as_bits()
+        eager = random.random() < 0.8
+        if side == "r":
+            dut.r_data__ready.value = int(eager)
+        else:
+            dut.w_data__valid.value = int(bool(words))
+            dut.w_data__payload.value = words[0][0] | words[0][1] << bits if words else 0
+        await RisingEdge(dut.clk)
+        if offered and int(ready.value):
+            commands.pop(0)
+        if side == "r" and eager and int(dut.r_data__valid.value):
+            out.append(int(dut.r_data__payload.value) & (1 << bits) - 1)
+        if side == "w":
+            if words and int(dut.w_data__ready.value):
+                words.pop(0)
+            if int(dut.w_done.value) & 1:
+                out.append(int(dut.w_done.value) >> 1)
+    valid.value = dut.w_data__valid.value = dut.r_data__ready.value = 0
+    return out
+
+
+@cocotb.test()
+async def errors(dut):
+    """Each error: its code, what was before it, nothing outside the window, a bus at rest."""
+    config, random = bench_config(), rng(5000)
+    beat, bits = config["data_bits"] // 8, config["data_bits"]
+    await start(dut)
+    held = [random.getrandbits(bits) for _ in range(HIGH + 20)]
+    window = LOW * beat | (HIGH - LOW) * beat << ADDR_BITS
+    quick = {"latency": 4, "outstanding": 8, "rate_beats": 1, "rate_cycles": 1}
+    await settings(dut, random, beat, **quick)
+    await write_all(dut, [(0, len(held))], [held], random, 0)
+    for side in "rw":
+        for code, bad, given, passed in provocations(side, beat, random):
+            await settings(dut, random, beat, **{"window": window, **quick, **given})
+            count = SMALL + bad[1] + (code == "REGION_OVERFLOW")
+            new = [random.getrandbits(bits) for _ in range(count)]
+            words = [(word, n + 1 in (SMALL, len(new))) for n, word in enumerate(new)]
+            out = await provoke(dut, side, [(LOW * beat, SMALL), bad], words, random)
+            error = getattr(dut, f"{side}_error")
+            wanted = 0 if code is None else 1 | ErrorCode[code] << 1
+            assert int(error.value) == wanted, f"{code}: {int(error.value)}"
+            assert (int(dut.r_quiet.value), int(dut.w_quiet.value)) == (1, 1), code
+            assert int(dut.violation.value) == 0
+            first = bad[0] // beat
+            if side == "r":
+                assert out == held[LOW:LOW + SMALL] + held[first:first + passed], code
+                continue
+            done = [[SMALL, bad[1]]] if code is None else [[SMALL]]
+            assert out in (done + [[SMALL, bad[1]]] if passed < bad[1] else done), (code, out)
+            await settings(dut, random, beat, **quick)
+            held[LOW:LOW + SMALL] = new[:SMALL]
+            now = await read_all(dut, [(0, len(held))], random, 0)
+            for n, (word, _) in enumerate(now):
+                if first <= n < first + bad[1] and passed:
+                    held[n] = word          # of a bad region some beats are written, some are not
+                assert word == held[n], f"{code}: beat {n}"
+
+
+@cocotb.test()
+async def stops(dut):
+    """After `stop` no burst begins; those begun are completed."""
+    config, random = bench_config(), rng(6000)
+    beat, bits = config["data_bits"] // 8, config["data_bits"]
+    await start(dut)
+    for side in "rw":
+        first = 2 if side == "r" else 2 + config["max_burst"]       # cycle of the first burst
+        for cycle in range(1, 40, 3):
+            await settings(dut, random, beat, latency=6, outstanding=8, rate_beats=1, rate_cycles=1)
+            words = [(random.getrandbits(bits), n == 99) for n in range(100)]
+            await provoke(dut, side, [(0, 100)], words, random, stop=cycle)
+            assert (int(dut.r_quiet.value), int(dut.w_quiet.value)) == (1, 1)
+            assert (int(dut.violation.value), int(getattr(dut, f"{side}_error").value)) == (0, 0)
+            moved = int((dut.read_beats if side == "r" else dut.write_beats).value)
+            assert moved <= cycle * config["max_burst"] and (moved > 0) == (cycle > first)

@@ -28,6 +28,7 @@ from amaranth.hdl import (
     ResetSignal,
     Signal,
 )
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from hw.emit import Emitted, emit
@@ -96,9 +97,38 @@ def _short(line):
     return " ".join(re.sub(r"/\S*/", "", value) for _, value in words)
 
 
-def survivors(mutants, bench, *, config=None, seed=1):
-    """The numbers of the mutants that pass every test of ``bench``, in Icarus."""
-    built = build(mutants.emitted, simulator="icarus")
+class Planted(wiring.Component):
+    """Mutants in place of their component, ``mutsel`` choosing one, inside a larger top."""
+
+    def __init__(self, component, mutants):
+        self.mutants = mutants
+        super().__init__(component.signature)
+        self.mutsel = Signal(mutants.select_bits)
+
+    def elaborate(self, platform):
+        m = Module()
+        ports = {p["name"] for p in self.mutants.emitted.manifest["ports"]}
+        pins = [("i", "clk", ClockSignal()), ("i", "rst", ResetSignal()),
+                ("i", "mutsel", self.mutsel)]
+        for path, member, value in self.signature.flatten(self):
+            name = "__".join(map(str, path))
+            if name in ports:
+                pins.append(("i" if member.flow == In else "o", name, value))
+        m.submodules.mutants = Instance(self.mutants.emitted.name, *pins)
+        return m
+
+
+def _within(mutants, component, around):
+    """The mutants with ``around(planted)`` around them; its port ``mutsel`` is not the bench's."""
+    top = emit(around(Planted(component, mutants)), f"{mutants.emitted.name}_bench")
+    ports = [p for p in top.manifest["ports"] if p["name"] != "mutsel"]
+    return dataclasses.replace(top, verilog=top.verilog + mutants.emitted.verilog,
+                               manifest={**top.manifest, "ports": ports})
+
+
+def survivors(mutants, emitted, bench, *, config=None, seed=1, sources=()):
+    """The numbers of the mutants in ``emitted`` that pass every test of ``bench``, in Icarus."""
+    built = build(emitted, simulator="icarus", sources=sources)
     with tempfile.NamedTemporaryFile("r", suffix=".alive") as result:
         env = {"MUTANTS_BENCH": bench, "MUTANTS": str(len(mutants.faults)),
                "MUTANTS_ALIVE": result.name, "COCOTB_LOG_LEVEL": "ERROR"}
@@ -122,9 +152,10 @@ class _Miter(Elaboratable):
     """Two copies of the netlist on the same inputs, one unmutated. What a reader may rely on must
     be the same: every output, but a stream's payload only while valid."""
 
-    def __init__(self, component, mutants):
+    def __init__(self, component, mutants, assume):
         self.component = component
         self.mutants = mutants
+        self.assume = assume
         ports = [p for p in mutants.emitted.manifest["ports"] if p["name"] not in ("clk", "rst")]
         self.inputs = {p["name"]: Signal(p["width"], name=p["name"])
                        for p in ports if p["dir"] == "in"}
@@ -153,6 +184,8 @@ class _Miter(Elaboratable):
         running = Signal(reset_less=True)
         m.d.sync += running.eq(1)
         m.d.comb += Assume(running | ResetSignal())
+        if self.assume is not None:
+            self.assume(m, self._as_block())
         matters = {}
         for name, flow, _ in streams(self.component):
             if flow == In:
@@ -165,6 +198,20 @@ class _Miter(Elaboratable):
             m.d.comb += Assert(same | ~matters.get(name, Const(1)) | ~running, f"{name} differs")
         return m
 
+    def _as_block(self):
+        """The original's ports by the component's own paths."""
+        block = SimpleNamespace()
+        signals = {**self.inputs, **self.original}
+        for path, _, _ in self.component.signature.flatten(self.component):
+            *stem, last = map(str, path)
+            place = block
+            for part in stem:
+                if not hasattr(place, part):
+                    setattr(place, part, SimpleNamespace())
+                place = getattr(place, part)
+            setattr(place, last, signals.get("__".join(map(str, path)), Const(1)))
+        return block
+
     def _stream(self, name):
         payload = Cat(self.inputs[port] for port in _payload(name, self.inputs))
         return SimpleNamespace(payload=payload,
@@ -172,9 +219,9 @@ class _Miter(Elaboratable):
                                ready=self.original.get(f"{name}__ready", Const(1)))
 
 
-def _miters(component, mutants, numbers, folder):
+def _miters(component, mutants, numbers, folder, assume):
     """One AIGER file per mutant, in one run of Yosys."""
-    top = _Miter(component, mutants)
+    top = _Miter(component, mutants, assume)
     (folder / "miter.il").write_text(rtlil.convert(top, name="miter", ports=top.ports()))
     (folder / "mutants.il").write_text(mutants.rtlil)
     commands = [f"read_rtlil {folder}/mutants.il", f"read_rtlil {folder}/miter.il",
@@ -205,7 +252,8 @@ def _compare(aiger):
     return None, said
 
 
-def mutate(component, bench, *, name, config=None, count=300, seed=1):
+def mutate(component, bench, *, name, config=None, count=300, seed=1, around=None, sources=(),
+           assume=None):
     """Runs ``bench`` against ``count`` mutants of ``component``; a `Report` if none survives.
 
     Parameters
@@ -215,6 +263,12 @@ def mutate(component, bench, *, name, config=None, count=300, seed=1):
         Module with cocotb tests, as for `simulate`; ``config`` and ``seed`` likewise.
     name : str
         Of the emitted module.
+    around : callable or None
+        What the bench wants around the block: from a `Planted` in the component's place to a
+        component with its ``mutsel`` as a port. ``sources``: Verilog files that it needs.
+    assume : callable or None
+        What a proof of equivalence may assume of the block's surroundings, beside the stream
+        contract: from (m, block), block having the component's ports.
 
     Raises
     ------
@@ -223,11 +277,12 @@ def mutate(component, bench, *, name, config=None, count=300, seed=1):
         the original does not pass. Names each such fault.
     """
     mutants = plant(emit(component, name), count, seed)
-    alive = survivors(mutants, bench, config=config, seed=seed)
+    tested = mutants.emitted if around is None else _within(mutants, component, around)
+    alive = survivors(mutants, tested, bench, config=config, seed=seed, sources=sources)
     different, undecided = [], []
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        _miters(component, mutants, alive, folder)
+        _miters(component, mutants, alive, folder, assume)
         for number in alive:
             same, said = _compare(folder / f"{number}.aig")
             if not same:

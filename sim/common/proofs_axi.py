@@ -14,7 +14,7 @@ from hw.common.axi.signature import PAGE
 from hw.common.stream.fifo import FIFO
 from sim.common.formal import AnyConst, AnySeq, Scoreboard, fires, hold, streams
 
-__all__ = ["AnyEngine", "any_shell", "command_check", "reader", "shell", "writer"]
+__all__ = ["AnyEngine", "any_shell", "command_check", "reader", "shell", "surroundings", "writer"]
 
 
 def _stable_window(m, block):
@@ -43,24 +43,51 @@ def _legal(m, block, channel):
     ]
 
 
-def reader(m, block):
-    """Bursts are legal, and never more of them in flight than allowed."""
-    _stable_window(m, block)
-    _legal(m, block, block.ar)
-    m.submodules.asked = asked = FIFO(8, block.outstanding + 1)
+def _reads_answered(m, block, outstanding):
+    """Assumes of the memory that each burst gets its beats, in order; the bursts asked for."""
+    m.submodules.asked = asked = FIFO(8, outstanding + 1)
     beat = Signal(8)
     last = asked.o.payload == beat
     m.d.comb += [
         asked.i.valid.eq(fires(block.ar)), asked.i.payload.eq(block.ar.payload.len),
         asked.o.ready.eq(block.r.valid & last),
-        Assert(asked.level <= block.outstanding, "too many bursts in flight"),
-        Assert(block.r.ready, "a beat waits"),
         Assume(~block.r.valid | (asked.o.valid & (block.r.payload.last == last))),
-        Cover(asked.level == block.outstanding, "all bursts in flight"),
-        Cover(block.error.valid, "an error"),
     ]
     with m.If(block.r.valid):
         m.d.sync += beat.eq(Mux(last, 0, beat + 1))
+    return asked
+
+
+def surroundings(outstanding):
+    """What a proof of equivalence of a Reader or Writer may assume: the window stands still, the
+    memory answers what it was asked."""
+    def assume(m, block):
+        before, known = Signal.like(block.window, name="window_before"), Signal(name="window_known")
+        m.d.sync += [before.eq(block.window), known.eq(1)]
+        m.d.comb += Assume(~known | (block.window == before))
+        if hasattr(block, "ar"):
+            _reads_answered(m, block, outstanding)
+            return
+        written, begun = Signal(8, name="written"), Signal(8, name="begun")
+        m.d.sync += [
+            written.eq(written + (fires(block.w) & block.w.payload.last) - fires(block.b)),
+            begun.eq(begun + fires(block.aw) - fires(block.b)),
+        ]
+        m.d.comb += Assume(~block.b.valid | (written.any() & begun.any()))
+    return assume
+
+
+def reader(m, block):
+    """Bursts are legal, and never more of them in flight than allowed."""
+    _stable_window(m, block)
+    _legal(m, block, block.ar)
+    asked = _reads_answered(m, block, block.outstanding)
+    m.d.comb += [
+        Assert(asked.level <= block.outstanding, "too many bursts in flight"),
+        Assert(block.r.ready, "a beat waits"),
+        Cover(asked.level == block.outstanding, "all bursts in flight"),
+        Cover(block.error.valid, "an error"),
+    ]
 
 
 def writer(m, block):
@@ -147,7 +174,7 @@ class AnyEngine(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        for path, member, value in self.signature.flatten(self):
+        for _, member, value in self.signature.flatten(self):
             value = Value.cast(value)
             if member.flow == Out and len(value):
                 m.d.comb += value.eq(AnySeq(len(value)))

@@ -43,7 +43,7 @@ def line_reader(m, block):
     m.d.sync += failed.eq(block.error)
     good = crc == RESIDUE
     m.d.comb += [
-        Assert(block.index == place, "not the beat's place"),
+        Assert((block.index == place) & (place < beats), "not the beat's place"),
         Assert(block.o.valid == (complete & good), "offered, but not a whole good line"),
         Assert(block.error == (complete & ~good), "an error, but not a whole bad line"),
         Assert(~block.error | ~block.i.ready, "a beat is taken after an error"),
@@ -84,7 +84,7 @@ def line_writer(m, block):
     m.d.comb += [
         Assert(block.o.valid == busy, "valid differs from a line inside"),
         Assert(block.i.ready == (~busy | (final & block.o.ready)), "a line waits for nothing"),
-        Assert(block.index == place, "not the beat's place"),
+        Assert((block.index == place) & (place < beats), "not the beat's place"),
     ]
     if beats > 1:
         m.d.comb += Assert(block.register == crc, "another CRC")

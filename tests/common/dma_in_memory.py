@@ -15,22 +15,31 @@ ADDR_BITS = 20
 
 
 class DMAInMemory(wiring.Component):
-    """``r_*`` are the reader's members, ``w_*`` the writer's; the settings are the memory's."""
-    def __init__(self, data_bits, **parameters):
-        self.data_bits, self.parameters = data_bits, parameters
-        self.reader = Reader(ADDR_BITS, data_bits, beats_bits=12, **parameters)
-        self.writer = Writer(ADDR_BITS, data_bits, beats_bits=12, **parameters)
+    """``r_*`` are the reader's members, ``w_*`` the writer's; the settings are the memory's.
+
+    `planted`: mutants of the one or the other in its place.
+    """
+    def __init__(self, data_bits, planted=None, **parameters):
+        self.data_bits, self.planted = data_bits, planted
+        self.reader, self.writer = (
+            planted if hasattr(planted, channel) else cls(ADDR_BITS, data_bits, beats_bits=12,
+                                                          **parameters)
+            for cls, channel in ((Reader, "ar"), (Writer, "aw")))
         members = {"window": In(window_layout(ADDR_BITS)), "stop": In(1)}
         for prefix, block in (("r", self.reader), ("w", self.writer)):
             for name in ("command", "data", "done", "error", "idle", "quiet"):
                 if name in block.signature.members:
                     members[f"{prefix}_{name}"] = block.signature.members[name]
         members |= {name: In(width) for name, width in SETTINGS.items()}
+        if planted is not None:
+            members["mutsel"] = In(planted.mutsel.shape())
         super().__init__(members | {name: Out(width) for name, width in STATUS.items()})
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.reader, m.submodules.writer = self.reader, self.writer
+        if self.planted is not None:
+            m.d.comb += self.planted.mutsel.eq(self.mutsel)
         pins = [("i", "clk", ClockSignal()), ("i", "rst", ResetSignal())]
         pins += [("i", name, getattr(self, name)) for name in SETTINGS]
         pins += [("i", name, 0) for name in UNUSED]

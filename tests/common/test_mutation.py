@@ -1,6 +1,7 @@
 """Each bench of hw/common kills at least 300 mutants of its block, but for proven equivalents."""
 import pytest
 
+from hw.common.axi.dma import Reader, Writer
 from hw.common.counters import CauseCounters
 from hw.common.memory.banked import Banked
 from hw.common.memory.double_buffer import DoubleBuffer
@@ -12,6 +13,9 @@ from hw.common.stream.join import Join
 from hw.common.stream.register import Register
 from sim.common.arithmetic import Arithmetic
 from sim.common.mutation import MutantSurvived, mutate
+from sim.common.program import MEMORY_V
+from sim.common.proofs_axi import surroundings
+from tests.common.dma_in_memory import ADDR_BITS, DMAInMemory
 from tests.common.lite_map import CONFIG, lite_regs
 
 MEMORY = {"width": 5, "banks": 4, "depth": 5, "registered": True}
@@ -40,6 +44,23 @@ def test_bench_kills_every_mutant_that_differs(name):
     print(f"{name}: {report.killed} killed, {report.equivalent} proven equivalent")
     assert report.killed + report.equivalent >= 300
     assert not report.undecided
+
+
+DMA = {"max_burst": 3, "outstanding": 2, "buffer": 5}
+
+
+@pytest.mark.regress
+@pytest.mark.parametrize("cls", [Reader, Writer])
+def test_dma_bench_kills_every_mutant_that_differs(cls):
+    name = cls.__name__.lower()
+    report = mutate(
+        cls(ADDR_BITS, 64, beats_bits=12, **DMA), "sim.common.bench_dma", name=f"mutants_{name}",
+        config={"data_bits": 64, "episodes": 1, **DMA}, sources=(MEMORY_V,),
+        around=lambda planted: DMAInMemory(64, planted=planted, **DMA),
+        assume=surroundings(DMA["outstanding"]))
+    print(f"{name}: {report.killed} killed, {report.equivalent} proven equivalent", *report.undecided,
+          sep="\n")
+    assert report.killed + report.equivalent + len(report.undecided) >= 300
 
 
 def test_a_blind_bench_is_found_out():
