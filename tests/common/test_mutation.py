@@ -58,8 +58,8 @@ def test_dma_bench_kills_every_mutant_that_differs(cls):
         config={"data_bits": 64, "episodes": 1, **DMA}, sources=(MEMORY_V,),
         around=lambda planted: DMAInMemory(64, planted=planted, **DMA),
         assume=surroundings(DMA["outstanding"]))
-    print(f"{name}: {report.killed} killed, {report.equivalent} proven equivalent", *report.undecided,
-          sep="\n")
+    print(f"{name}: {report.killed} killed, {report.equivalent} proven equivalent, undecided:",
+          *report.undecided, sep="\n")
     assert report.killed + report.equivalent + len(report.undecided) >= 300
 
 
