@@ -4,7 +4,7 @@ import pickle
 import time
 
 import cocotb
-from cocotb.triggers import RisingEdge, Timer
+from cocotb.triggers import RisingEdge, Timer, with_timeout
 from cocotb.utils import get_sim_time
 
 from sim.common.axi_lite import LiteMaster
@@ -25,12 +25,37 @@ async def programs(dut):
         _configure(dut, job, n)
         await _strobe(dut.load)
         if n == 0 or job.reset:
-            await reset(dut)
-        outcome = await _run(dut, host, job, given["registers"])
-        outcome |= await _collect(dut, host, given["registers"])
-        outcomes.append({**outcome, "wall_s": time.perf_counter() - began})
+            await _reset(dut, job)
+        attempt = _whole(dut, host, job, given["registers"])
+        outcome = await (attempt if job.mutant is None else _survive(attempt, job, dut))
+        outcomes.append(outcome and {**outcome, "wall_s": time.perf_counter() - began})
         with open("outcomes.pickle", "wb") as file:
             pickle.dump(outcomes, file)
+
+
+async def _reset(dut, job):
+    """A reset; of mutants it is the original that is reset, so that none inherits another's
+    registers."""
+    if job.mutant is not None:
+        dut.mutsel.value = 0
+    await reset(dut)
+    if job.mutant is not None:
+        dut.mutsel.value = job.mutant
+
+
+async def _whole(dut, host, job, registers):
+    return await _run(dut, host, job, registers) | await _collect(dut, host, registers)
+
+
+async def _survive(attempt, job, dut):
+    """The outcome of a mutant; None if it hangs or gives no numbers."""
+    try:
+        return await with_timeout(attempt, 4 * PERIOD_NS * (job.max_cycles + 2000), "ns")
+    except Exception:
+        for channel in ("aw", "w", "b", "ar", "r"):
+            idle = "ready" if channel in ("b", "r") else "valid"
+            getattr(dut, f"control__{channel}__{idle}").value = 0
+        return None
 
 
 def _configure(dut, job, n):

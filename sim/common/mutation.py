@@ -64,8 +64,11 @@ class Mutants:
     select_bits: int
 
 
-def plant(emitted, count, seed=1):
-    """A `Mutants` with ``count`` single faults in the netlist (all there are, if fewer)."""
+def plant(emitted, count, seed=1, only=None):
+    """A `Mutants` with ``count`` single faults in the netlist (all there are, if fewer).
+
+    ``only``: a pattern of the cells and wires that may be at fault, by their path in the netlist.
+    """
     top = emitted.name
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
@@ -76,9 +79,10 @@ def plant(emitted, count, seed=1):
                    # would be X in the simulator and anything in the proof.
                    "opt_expr -mux_undef", "opt_clean", "setundef -zero",
                    f"write_rtlil {folder}/original.il",
-                   f"mutate -list {2 * count} -seed {seed} -o {folder}/list"])
+                   f"mutate -list {(2 if only is None else 40) * count} -seed {seed} "
+                   f"-o {folder}/list"])
         lines = [line for line in (folder / "list").read_text().splitlines()
-                 if not LEFT_OUT.search(line)][:count]
+                 if not LEFT_OUT.search(line) and (only is None or re.search(only, line))][:count]
         bits = (len(lines) + 1).bit_length()    # one number more, without a fault
         script = folder / "plant.ys"
         script.write_text("\n".join(line.replace("mutate ", f"mutate -ctrl mutsel {bits} {k} ", 1)

@@ -48,6 +48,9 @@ class Job:
     events : sequence of (int, str, int) or (int, "reset")
         After so many cycles from the start: (cycle, register, value) writes a register,
         (cycle, "reset") resets the design and the memory's queues and ends the run.
+    mutant : int or None
+        Of a netlist of mutants (`sim.common.mutation`), the one to run; what it breaks is a result
+        of None, not a failure.
     """
 
     image: object
@@ -60,6 +63,7 @@ class Job:
     fault: tuple | None = None
     reset: bool = True
     events: tuple = ()
+    mutant: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +144,12 @@ def run_programs(build: Build, jobs, *, seed=1, waves=None, check=True):
     def after(folder):
         outcomes = pickle.loads((folder / "outcomes.pickle").read_bytes())
         for n, (image, outcome) in enumerate(zip(images, outcomes, strict=True)):
-            results.append(_result(image, beat, outcome, folder / f"job_{n}.hex"))
+            try:
+                results.append(_result(image, beat, outcome, folder / f"job_{n}.hex"))
+            except BenchFailed:
+                if plain[n].mutant is None:
+                    raise
+                results.append(None)
 
     config = {"jobs": plain, "beat": beat, "registers": _registers(build)}
     run(build, "sim.common.bench_program", config=config, seed=seed, waves=waves,
@@ -165,6 +174,8 @@ def _image(image, beat):
 
 
 def _result(image, beat, outcome, dump):
+    if outcome is None:
+        return None
     first, last = outcome.pop("first_written"), outcome.pop("last_written")
     memory, written = image, None
     if first <= last:

@@ -8,6 +8,8 @@ import pytest
 from hw.common.axi.errors import ErrorCode
 from hw.common.axi.shell import Shell, shell_registers
 from hw.emit import emit
+from sim.common.mutation import plant
+from sim.common.mutation_programs import surviving_programs
 from sim.common.program import Job, build_program, run_programs, start_writes
 from sim.common.runner import SIMULATORS, simulate
 from tests.common.copy_engine import COUNTERS, DESCRIPTOR, DETAIL, CopyEngine
@@ -128,17 +130,19 @@ def window(base, size):
             ("WINDOW_SIZE_LO", size & 0xffff_ffff), ("WINDOW_SIZE_HI", size >> 32))
 
 
-@pytest.mark.parametrize("p_stall", [0, 1], ids=["full rate", "stalls"])
-@pytest.mark.parametrize("simulator", SIMULATORS)
-def test_errors(simulator, p_stall):
-    """Each error: its code, nothing outside the region, and the next run is good."""
+def error_jobs(p_stall):
+    """Each error, and a good run after it."""
     jobs = []
     for name, (_, descriptors, options) in ERRORS.items():
         writes = window(*WINDOWS.get(name, (0, 1 << 32)))
         stalls = {**STALLS, "seed": len(jobs)} if p_stall else None
         jobs.append(job(descriptors, writes, reset=False, stalls=stalls, **options))
         jobs.append(good(writes=window(0, SIZE), reset=False, stalls=stalls))
-    results = run_programs(built(simulator), jobs)
+    return jobs
+
+
+def check_errors(results):
+    """Each error: its code, nothing outside the region, and the next run is good."""
     for (name, (code, descriptors, _)), bad, after in zip(
             ERRORS.items(), results[::2], results[1::2], strict=True):
         r = bad.registers
@@ -152,24 +156,59 @@ def test_errors(simulator, p_stall):
         check_good(after)
 
 
+@pytest.mark.parametrize("p_stall", [0, 1], ids=["full rate", "stalls"])
 @pytest.mark.parametrize("simulator", SIMULATORS)
-def test_stop_and_reset_anywhere(simulator):
-    """A stop or a reset in any cycle of a run leaves a machine that runs the next one."""
+def test_errors(simulator, p_stall):
+    check_errors(run_programs(built(simulator), error_jobs(p_stall)))
+
+
+def stop_jobs():
+    """Stops and resets all over a run, and good runs."""
     jobs = []
     for cycle in range(1, 420, 7):
         event = (cycle, "reset") if cycle % 2 else (cycle, "CONTROL", 2)
         jobs.append(good(events=(event,), latency=20, reset=False))
         if cycle % 5 == 0:
             jobs.append(good(latency=20, reset=False))
-    jobs.append(good(reset=False))
+    return [*jobs, good(reset=False)]
+
+
+def check_stops(results):
     stopped = 0
-    for given, result in zip(jobs, run_programs(built(simulator), jobs), strict=True):
+    for given, result in zip(stop_jobs(), results, strict=True):
         if not given.events or result.registers["STATUS"] == 2:
             if result.finished:
                 check_good(result)
         elif result.finished:
             stopped += result.registers["ERROR"] == ErrorCode.STOPPED
     assert stopped > 10
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_stop_and_reset_anywhere(simulator):
+    """A stop or a reset in any cycle of a run leaves a machine that runs the next one."""
+    check_stops(run_programs(built(simulator), stop_jobs()))
+
+
+def check_copies(results):
+    for result in results:
+        check_good(result)
+
+
+# Mutants of the shell's own logic: registers, DMA and engine have benches of their own.
+OWN = r"-cell \\?\$(?!flatten)"
+STAGES = [([good(), good(reset=False, latency=3)], check_copies), (error_jobs(0), check_errors),
+          (error_jobs(1), check_errors), (stop_jobs(), check_stops)]
+
+
+@pytest.mark.regress
+def test_every_mutant_of_the_shell():
+    mutants = plant(emit(shell(), "mutants_shell"), 300, only=OWN)
+    assert len(mutants.faults) == 300
+    alive = surviving_programs(mutants, STAGES, memory_bytes=SIZE)
+    print(f"shell: {len(mutants.faults) - len(alive)} of {len(mutants.faults)} killed; alive:",
+          *(f"{number}: {mutants.faults[number - 1]}" for number in alive), sep="\n")
+    assert len(alive) < 30
 
 
 @pytest.mark.parametrize("simulator", SIMULATORS)
