@@ -138,3 +138,32 @@ PRESETS = {
                              sb_view=1, nbin_bytes=128, nbout_bytes=100, sib_bytes=8,
                              sb_bytes=64, ib_words=4, table_bits=6, memory_bits=64),
 }
+
+# The VLIW word: for each slot its fields, lowest bits first, and their widths. 0 bits: addr_bits.
+# A name instead of a width is that of one of `CHOICES`, in whose order the numbers go.
+CHOICES = {
+    "buffer": ("nbin", "sib", "sb", "codebook", "bias", "ib"),
+    "function": ("none", "relu", "sigmoid", "tanh"),
+    "pool": ("none", "max", "average"),
+}
+INSTRUCTION: dict[str, tuple[tuple[str, int | str], ...]] = {
+    "load": (("to", "buffer"), ("side", 1), ("address", 0), ("rows", 12), ("beats", 12),
+             ("pitch", 24), ("first", 12), ("granules", 12), ("granule_pitch", 12), ("skip", 8),
+             ("checked", 1), ("crc", 32), ("acquire", 1), ("publish", 1)),
+    "compute": (("nbin_side", 1), ("nbin_first", 12), ("positions", 8), ("position_step", 12),
+                ("outer", 8), ("outer_step", 12), ("inner", 8), ("inner_step", 12), ("run", 16),
+                ("sib_side", 1), ("sib_word", 8), ("sb_side", 1), ("sb_word", 8), ("width", 3),
+                ("book_side", 1), ("nbout_side", 1), ("nbout_first", 8), ("nbout_step", 8),
+                ("dense", 1), ("dynamic", 1), ("begin", 1), ("release_nbin", 1),
+                ("release_sib", 1), ("release_sb", 1), ("release_book", 1), ("acquire", 1),
+                ("publish", 1)),
+    "store": (("nbout_side", 1), ("nbout_first", 8), ("rows", 8), ("columns", 8), ("row_step", 8),
+              ("multiplier", 16), ("shift", 6), ("function", "function"), ("pool", "pool"),
+              ("pool_k", 4), ("pool_s", 4), ("address", 0), ("pixel_pitch", 16),
+              ("row_pitch", 24), ("lanes", 9), ("release", 1)),
+}
+
+
+def field_bits(cfg, width):
+    """Bits of a field that `INSTRUCTION` gives this width."""
+    return _bits(len(CHOICES[width])) if isinstance(width, str) else width or cfg.addr_bits
