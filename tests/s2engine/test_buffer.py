@@ -8,9 +8,9 @@ SMALL = S2Config(group=4, mixed=True, fb_tokens=50, wb_tokens=65, memory_bits=64
 NARROW = S2Config(group=6, mixed=False, fb_tokens=24, wb_tokens=30, memory_bits=128)
 
 
-@pytest.mark.parametrize("simulator, config", [("icarus", SMALL), ("icarus", NARROW),
-                                               ("verilator", SMALL)], ids=["0", "1", "verilated"])
-@pytest.mark.parametrize("weights", [False, True])
+@pytest.mark.parametrize("simulator, config, weights", [
+    ("icarus", SMALL, False), ("icarus", SMALL, True), ("icarus", NARROW, False),
+    ("icarus", NARROW, True), ("verilator", SMALL, True)], ids=range(5))
 def test_bench(simulator, config, weights):
     simulate(Bank(config, weights), "sim.s2engine.bench_buffer", simulator=simulator,
              config=(config, weights))

@@ -7,12 +7,12 @@ from golden.s2engine.ds import group_steps
 from hw.s2engine.ds import DS
 from sim.common.runner import simulate
 from sim.s2engine.flows import encode
-from tests.s2engine.configs import BOTH, CONFIGS
+from tests.s2engine.configs import CONFIGS
 
 
-@pytest.mark.parametrize("simulator, name", BOTH)
-def test_bench(simulator, name):
-    simulate(DS(CONFIGS[name]), "sim.s2engine.bench_ds", simulator=simulator,
+@pytest.mark.parametrize("name", CONFIGS)
+def test_bench(name):
+    simulate(DS(CONFIGS[name]), "sim.s2engine.bench_ds", simulator="icarus",
              config=CONFIGS[name])
 
 
