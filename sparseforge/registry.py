@@ -22,12 +22,14 @@ from golden.tensors import Tensors
 
 @dataclass(frozen=True)
 class LayerCycles:
-    """One layer's share of a run. `stalls` counts PE-cycles by cause, ``multiply`` among them."""
+    """One layer's share of a run. `stalls` counts PE-cycles by cause, ``multiply`` among them;
+    `about`: what else the design says of it."""
 
     cycles: int
     cycles_layer: int
     macs_done: int
     stalls: Mapping[str, int]
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -53,15 +53,17 @@ class Array(NamedTuple):
     columns: np.ndarray     # int64 [4, C]: scratch: lists of columns
     tally: np.ndarray       # int64 [COUNTS]
     busy: np.ndarray        # int64 [R, C]: multiplications by PE
+    marks: np.ndarray       # int64 [3]: most words that a W-, F-, WF-FIFO held
     setting: np.ndarray     # int64: below
 
 
-W_DEPTH, F_DEPTH, WF_DEPTH, RATIO, OFFSETS = range(5)
+W_DEPTH, F_DEPTH, WF_DEPTH, RATIO, OFFSETS, MARK = range(6)
 
 
 def array(config: Any, depths: tuple[int, int, int] | None = None,
-          ratio: int | None = None) -> Array:
-    """An empty array in cycle 0. `depths`: other FIFO depths (0: infinite), `ratio`: another."""
+          ratio: int | None = None, marks: bool = False) -> Array:
+    """An empty array in cycle 0. `depths`: other FIFO depths (0: infinite), `ratio`: another.
+    `marks`: find the FIFOs' high-water marks (not of infinite ones)."""
     w, f, wf = depths or (config.w_depth, config.f_depth, config.wf_depth)
     r, c = config.rows, config.cols
 
@@ -78,7 +80,8 @@ def array(config: Any, depths: tuple[int, int, int] | None = None,
         row=np.zeros(c, np.int32), columns=np.zeros((4, c), np.int64),
         tally=np.zeros(COUNTS, np.int64),
         busy=np.zeros((r, c), np.int64),
-        setting=np.array([w, f, wf, ratio or config.ratio, config.group], np.int64))
+        marks=np.zeros(3, np.int64),
+        setting=np.array([w, f, wf, ratio or config.ratio, config.group, marks], np.int64))
 
 
 
@@ -107,7 +110,34 @@ def _emit(a, i, j, base, last):
         done = (max(take, a.left[i, j]) + ratio) & -ratio
     a.summed[i, j] = done
     a.entry[i, j] = after
+    if a.setting[MARK]:
+        a.marks[2] = max(a.marks[2], _held(a.taken[i, j], time))
     return time
+
+
+@njit
+def _held(past, entered):
+    """Words in a FIFO behind the entry of one in cycle `entered`: it, and those of the `past`
+    words that leave later. (If its own leaving is among them already, it counts once.)"""
+    count = 0
+    for time in past:
+        count += time > entered
+    return count
+
+
+@njit
+def _mark_w(a, j):
+    """The W-FIFOs of column j, behind a push of all rows, before its place moves on."""
+    for i in range(a.step.shape[0]):
+        entered = a.push_w[i, j]
+        a.marks[0] = max(a.marks[0], _held(a.past_w[i + 1, j], entered))
+
+
+@njit
+def _mark_f(a, i):
+    """The F-FIFOs of row i, behind a push of all columns."""
+    for j in range(a.step.shape[1]):
+        a.marks[1] = max(a.marks[1], _held(a.past_f[i, :, j + 1], a.push_f[i, j]))
 
 
 @njit
@@ -144,6 +174,8 @@ def _send_f(a, i, source, keep):
 @njit
 def _turn_w(a, j):
     """The push of column j is complete in all rows."""
+    if a.setting[MARK]:
+        _mark_w(a, j)
     a.at_w[j] = a.at_w[j] + 1 if a.at_w[j] + 1 < a.setting[W_DEPTH] else 0
 
 
@@ -175,6 +207,9 @@ def _open(a, source, keep):
         a.tally[FB_GROUPS] += source[i] == FB
         _send_f(a, i, source[i], keep[i])
     _pushes(a.step, a.push_w, a.push_f, a.past_w, a.past_f, a.at_w, a.at_f, a.setting)
+    if a.setting[MARK]:
+        for i in range(rows):
+            _mark_f(a, i)
     for j in range(cols):
         _turn_w(a, j)
 
@@ -221,14 +256,18 @@ def _rank(a, eating, pairing, both, eats_f, pairs_f, pairs_w, source, keep):
             _send_f(a, i, source[i], keep[i])
     _steps(a.step, a.push_w, a.push_f, a.past_w, a.past_f, a.at_w, a.at_f, a.entry, a.taken,
            a.waits, a.summed, a.busy, a.row, a.columns, a.tally, a.setting, eating, pairing, both,
-           eats_f, pairs_f, pairs_w)
+           eats_f, pairs_f, pairs_w, a.marks)
     for x in range(eating):
         _turn_w(a, a.columns[0, x])
+    if a.setting[MARK]:
+        for i in range(len(eats_f)):
+            if eats_f[i]:
+                _mark_f(a, i)
 
 
 @njit
 def _steps(step, push_w, push_f, past_w, past_f, at_w, at_f, entry, taken, waits, summed, busy,
-           row, columns, tally, setting, eating, pairing, both, eats_f, pairs_f, pairs_w):
+           row, columns, tally, setting, eating, pairing, both, eats_f, pairs_f, pairs_w, marks):
     """`_rank` between the edges and the turn of `at_w`. All written out: the time goes here."""
     rows, cols = step.shape
     bound_w, bound_f = setting[W_DEPTH] > 0, setting[F_DEPTH] > 0
@@ -282,6 +321,8 @@ def _steps(step, push_w, push_f, past_w, past_f, at_w, at_f, entry, taken, waits
                 entry[i, j] = after
                 row[j] = time
                 busy[i, j] += 1
+                if setting[MARK]:
+                    marks[2] = max(marks[2], _held(taken[i, j], time))
         if bound_w:
             for x in range(eating):
                 j, at = eat[x], place[x]

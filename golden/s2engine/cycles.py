@@ -46,6 +46,7 @@ class Report:
             "mac_busy": products * config.ratio / slots, "ds_busy": steps / slots,
             **fb, "buffer_read_bits": reads, "buffer_read_bits_without_ce": alone,
             "buffer_bits": kept, "buffer_bits_without_ce": kept_alone,
+            "fifo_marks": [max(r.marks[n] for _, r in mine) for n in range(3)],
             "idle_share": idle_share([p for p, _ in mine]),
         }
 
@@ -68,5 +69,5 @@ def idle_share(plans: list[Plan]) -> float:
 
 def cycles(work: Work, workers: int | None = None) -> Report:
     """What `work` takes in the array; the result does not depend on `workers`."""
-    return Report(work=work, runs=tuple(array_runs(work.passes, workers)))
+    return Report(work=work, runs=tuple(array_runs(work.passes, workers, marks=True)))
 

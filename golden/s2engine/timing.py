@@ -32,6 +32,7 @@ class ArrayRun:
     fb_tokens_alone: int        # what FB would be read without CE
     wb_tokens: int
     busy: np.ndarray            # int64 [rows, cols]: multiplications
+    marks: tuple[int, ...]      # most words that a W-, F-, WF-FIFO held; 0: not asked
 
 
 @njit(nogil=True)
@@ -86,9 +87,9 @@ def _geometry(plan: Plan) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _state(plan: Plan, which: np.ndarray, depths: Any, ratio: int | None,
-           ce: bool) -> tuple[model.Array, np.ndarray]:
+           ce: bool, marks: bool = False) -> tuple[model.Array, np.ndarray]:
     order, size = _geometry(plan)
-    a = model.array(plan.config, depths, ratio)
+    a = model.array(plan.config, depths, ratio, marks)
     ends = np.zeros(len(which), np.int64)
     _run(a, plan.weight_masks, plan.feature_masks, order, size, which, ce, ends)
     if ends[-1] >= LONGEST:
@@ -97,10 +98,11 @@ def _state(plan: Plan, which: np.ndarray, depths: Any, ratio: int | None,
 
 
 def array_run(plan: Plan, *, depths: tuple[int, int, int] | None = None, ratio: int | None = None,
-              ce: bool = True) -> ArrayRun:
-    """A whole pass. `depths` (0: infinite) and `ratio`: other than the configuration's."""
+              ce: bool = True, marks: bool = False) -> ArrayRun:
+    """A whole pass. `depths` (0: infinite) and `ratio`: other than the configuration's.
+    `marks`: the FIFOs' high-water marks too."""
     which = tiles(plan)
-    a, ends = _state(plan, which, depths, ratio, ce)
+    a, ends = _state(plan, which, depths, ratio, ce, marks)
     cycles = int(ends[-1]) + 1
     config = plan.config
     idle = int((config.rows - which[:, 1]).sum()) * plan.groups
@@ -110,7 +112,8 @@ def array_run(plan: Plan, *, depths: tuple[int, int, int] | None = None, ratio: 
         cycles=cycles, causes=model.causes(a, cycles), products=int(a.busy.sum()),
         steps=int(a.tally[model.STEPS]), fb_groups=int(a.tally[model.FB_GROUPS]),
         fb_tokens=int(a.tally[model.FB_TOKENS]),
-        fb_tokens_alone=int(a.tally[model.SENT_TOKENS]) - idle, wb_tokens=wb, busy=a.busy)
+        fb_tokens_alone=int(a.tally[model.SENT_TOKENS]) - idle, wb_tokens=wb, busy=a.busy,
+        marks=tuple(a.marks.tolist()))
 
 
 RUNS, TILES = 2, 4      # of a sample: runs of tiles that follow each other, behind one more

@@ -47,13 +47,12 @@ class S2Engine:
         total = report.of()
 
         def share(of: dict[str, Any]) -> LayerCycles:
+            rest = {name: v for name, v in of.items() if name not in ("causes", "macs_done")}
             return LayerCycles(of["array_cycles"], of["array_cycles"], of["macs_done"],
-                               of["causes"])
+                               of["causes"], rest)
         whole = share(total)
         return Cycles(whole.cycles, whole.cycles_layer, whole.macs_done, whole.stalls, 0, 0,
-                      [share(of) for of in each],
-                      {name: value for name, value in total.items()
-                       if name not in ("causes", "macs_done")})
+                      [share(of) for of in each], whole.about)
 
     def simulate(self, programs: Sequence[Any], config: S2Config, memory: Memory, *,
                  simulator: str, seed: int = 1, waves: Waves | None = None) -> list[Measured]:

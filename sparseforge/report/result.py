@@ -180,3 +180,4 @@ def _time(part: Figures, run: Any) -> None:
     part.macs_done = run.macs_done
     stalls: Mapping[str, int] = run.stalls
     part.stalls = dict(stalls)
+    part.about = {**part.about, **run.about}

@@ -85,7 +85,8 @@ def run(console: Console, head: str, total: Figures, parts: Sequence[Figures]) -
                       f"{total.ideal_cycles:,}; on the non-zeros alone: {total.bound_compute:,}",
                       highlight=False)
     if not several:
-        console.print(f"from start to irq {total.cycles:,} cycles, without the first load and the "
-                      f"last store {total.cycles_layer:,}; shift {total.about.get('shift')}",
-                      highlight=False)
+        what = (f"from start to irq {total.cycles:,} cycles, without the first load and the last "
+                f"store {total.cycles_layer:,}" if "array_cycles" not in total.about else
+                f"in the array {total.cycles:,} cycles, loads and stores aside")
+        console.print(f"{what}; shift {total.about.get('shift')}", highlight=False)
     waterfall(console, total)

@@ -129,6 +129,8 @@ def test_products_are_the_effectual_ones():
                                                                given.activations)
         slots = CONFIG.pes * found["array_cycles"]
         assert sum(found["causes"].values()) == slots
+        depths = CONFIG.w_depth, CONFIG.f_depth, CONFIG.wf_depth
+        assert all(1 <= m <= d for m, d in zip(found["fifo_marks"], depths, strict=True))
         assert 0 <= found["mac_busy"] <= 1 and 0 <= found["ds_busy"] <= 1
 
 
