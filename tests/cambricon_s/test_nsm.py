@@ -23,6 +23,7 @@ def test_selects_by_definition_in_icarus(name):
              config=CONFIGS[name])
 
 
+@pytest.mark.regress
 @pytest.mark.parametrize("name", ["tiny", "paper"])
 def test_selects_by_definition_in_verilator(name):
     simulate(NSM(PRESETS[name]), "sim.cambricon_s.bench_nsm", simulator=SIMULATORS[1],

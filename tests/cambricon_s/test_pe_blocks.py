@@ -24,6 +24,7 @@ def test_in_icarus(block, config):
     simulate(BLOCKS[block](cfg), f"sim.cambricon_s.bench_{block}", simulator="icarus", config=cfg)
 
 
+@pytest.mark.regress
 @pytest.mark.parametrize("block", BLOCKS)
 def test_at_the_papers_size_in_verilator(block):
     cfg = PRESETS["paper"]
