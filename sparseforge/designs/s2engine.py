@@ -30,8 +30,8 @@ class S2Engine:
                      config.memory_bits, ratio=config.ratio)
 
     def top(self, config: S2Config) -> Any:
-        from hw.s2engine.array import PEArray
-        return PEArray(config)
+        from hw.s2engine.core import Core
+        return Core(config)     # CE array and PE array: the bus around them is not there yet
 
     def compile(self, layers: Sequence[Layer], tensors: Sequence[Tensors],
                 config: S2Config) -> Any:
