@@ -1,7 +1,8 @@
 """Numba's compiler with a cache on disk that is right after any change to golden.
 
 Numba alone notices changes in a function's own file, not in what it calls from other files. Here
-the cache's folder is named after the content of all of golden's sources.
+the cache's folder is named after the content of golden's sources; for a function of one design
+without those of the other designs, which it never calls.
 """
 
 from __future__ import annotations
@@ -10,27 +11,37 @@ import hashlib
 import os
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numba
 
 GOLDEN = Path(__file__).parent
+SHARED = {"formats", "dense"}       # folders that belong to no design
 
 
-def sources_key() -> str:
-    """Names the content of all of golden's sources."""
+def _owner(path: Path) -> str:
+    """The design whose folder holds a source; "" if it is shared."""
+    parts = path.relative_to(GOLDEN).parts
+    return parts[0] if len(parts) > 1 and parts[0] not in SHARED else ""
+
+
+def sources_key(design: str = "") -> str:
+    """Names the content of golden's sources; with `design`, but for the other designs'."""
     digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode())
     for path in sorted(GOLDEN.rglob("*.py")):
-        digest.update(str(path.relative_to(GOLDEN)).encode() + path.read_bytes())
+        if not design or _owner(path) in ("", design):
+            digest.update(str(path.relative_to(GOLDEN)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _folder() -> Path | None:
+@cache
+def _folder(design: str) -> Path | None:
     """A folder that can be written, build/ first; None if there is none."""
     temporary = Path(tempfile.gettempdir()) / f"sparseforge-{os.getuid()}"
     for root in (GOLDEN.parent / "build", temporary):
-        folder = root / "numba" / sources_key()
+        folder = root / "numba" / sources_key(design)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:
@@ -40,15 +51,16 @@ def _folder() -> Path | None:
     return None
 
 
-_CACHE = _folder()
-if _CACHE is not None:
-    setattr(numba.config, "CACHE_DIR", str(_CACHE))  # noqa: B010 (made at run time)
-
-
 def njit(function: Any = None, **options: Any) -> Any:
     """`numba.njit` with the cache; without it where no folder can be written."""
-    options = {"cache": _CACHE is not None} | options
-    return numba.njit(**options)(function) if function is not None else numba.njit(**options)
+    if function is None:
+        return lambda later: njit(later, **options)
+    source = Path(function.__code__.co_filename)
+    folder = _folder(_owner(source) if GOLDEN in source.parents else "")
+    if folder is not None:
+        # Numba looks at it as it decorates.
+        setattr(numba.config, "CACHE_DIR", str(folder))  # noqa: B010 (made at run time)
+    return numba.njit(**{"cache": folder is not None} | options)(function)
 
 
 def borrowed(function: Any) -> Any:

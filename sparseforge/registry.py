@@ -37,7 +37,8 @@ class Cycles:
     """A program's run, predicted or measured: clk from start to irq, and its layers in order.
 
     `cycles_layer` is `cycles` without loading the first input and storing the last output. The
-    causes of `stalls` (PE-cycles) sum to PEs × cycles: every PE-cycle has exactly one.
+    causes of `stalls` (PE-cycles) sum to PEs × cycles: every PE-cycle has exactly one. `splits`
+    divides causes further where the model can: cause -> {part: PE-cycles}, which sum to the cause.
     """
 
     cycles: int
@@ -48,6 +49,7 @@ class Cycles:
     write_beats: int
     layers: Sequence[LayerCycles] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
+    splits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,8 @@ def model(setting: Setting, work: Workload, output: Path | None = None) -> Answe
     totals: list[Figures] = []
     parts: list[Figures] = []
     for job, program in _programs(setting, work, "model"):
-        predicted = setting.design.cycles(program, setting.config, setting.memory)
+        with user_input():      # what the model does not cover
+            predicted = setting.design.cycles(program, setting.config, setting.memory)
         _note(setting, job, program, predicted, totals, parts)
         if output:
             write_array(output, job[-1].outputs)
@@ -83,7 +84,7 @@ def simulate(setting: Setting, work: Workload, simulator: str, *, seed: int = 1,
             facts["differences"] += [f"{job[0].layer.name}: {one}" for one in differ]
             seen = run.cycles if differ else dataclasses.replace(
                 run.cycles, layers=predicted.layers, cycles_layer=predicted.cycles_layer,
-                about=predicted.about)
+                about=predicted.about, splits=predicted.splits)
             _note(setting, job, program, seen, totals, parts)
             if output:
                 write_array(output, _last(run))

@@ -4,6 +4,7 @@ Independent of the RTL; the rules are those of ``hw/scnn/README.md``, "Cycles in
 
 State of one crossbar is ``queues`` (uint64 ``[lanes, 2]``: lane and bank parity; the waiting
 products' banks div 2, one per byte, oldest in the lowest) and ``levels`` (int64 ``[lanes, 2]``).
+With more than 128 banks, rows of ``queues`` after the lanes' hold the banks claimed in a cycle.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from golden.jit import njit
 from hw.scnn.config import SCNNConfig
 
 MAX_DEPTH = 8       # bytes of a queue's word
-MAX_BANKS = 128     # two parities of 64 bits
+WORD_BANKS = 128    # two parities of 64 bits
+MAX_BANKS = 512     # two parities of a byte
 
 
 def state(config: SCNNConfig, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -28,8 +30,9 @@ def state(config: SCNNConfig, count: int) -> tuple[np.ndarray, np.ndarray]:
     if config.acc_banks > MAX_BANKS:
         raise ValueError(f"acc_banks must be at most {MAX_BANKS} for the cycle model, "
                          f"not {config.acc_banks}")
-    shape = count, config.lanes, 2
-    return np.zeros(shape, np.uint64), np.zeros(shape, np.int64)
+    words = -(-config.acc_banks // WORD_BANKS) if config.acc_banks > WORD_BANKS else 0
+    return (np.zeros((count, config.lanes + words, 2), np.uint64),
+            np.zeros((count, config.lanes, 2), np.int64))
 
 
 @njit(inline="always")
@@ -50,9 +53,30 @@ def _grant(queues, levels, lane, parity, claimed):
 
 
 @njit
+def _grant_wide(queues, levels, odd):
+    """`grant` for more banks than a word has bits."""
+    lanes, left = levels.shape[0], np.int64(0)
+    queues[lanes:] = 0
+    for n in range(lanes):
+        lane = lanes - 1 - n if odd else n
+        for parity in range(2):
+            word = queues[lane, parity]
+            bank = word & np.uint64(255)
+            at, bit = lanes + np.int64(bank >> np.uint64(6)), np.uint64(1) << (bank & np.uint64(63))
+            if levels[lane, parity] > 0 and not queues[at, parity] & bit:
+                queues[at, parity] |= bit
+                queues[lane, parity] = word >> np.uint64(8)
+                levels[lane, parity] -= 1
+                left += 1
+    return left
+
+
+@njit
 def grant(queues, levels, odd):
     """One cycle of grants: lowest lane first, highest if `odd`. Returns the products that left."""
-    lanes = queues.shape[0]
+    lanes = levels.shape[0]
+    if queues.shape[0] > lanes:
+        return _grant_wide(queues, levels, odd)
     even_claimed, odd_claimed = np.uint64(0), np.uint64(0)
     left = np.int64(0)
     if odd:

@@ -50,9 +50,9 @@ class SCNN:
             report.cycles, report.cycles_layer, report.products, report.causes,
             report.read_bytes // beat, report.write_bytes // beat,
             [LayerCycles(s.cycles, s.cycles_layer, s.products, s.causes) for s in shares],
-            {"barrier_remainder": report.remainder,
-             "barrier_imbalance": report.causes["barrier"] - report.remainder,
-             "vectors": report.vectors})
+            {"vectors": report.vectors},
+            {"barrier": {"planar remainder": report.remainder,
+                         "sparsity imbalance": report.causes["barrier"] - report.remainder}})
 
     def simulate(self, programs: Sequence[Any], config: SCNNConfig, memory: Memory, *,
                  simulator: str, seed: int = 1, waves: Waves | None = None) -> list[Measured]:

@@ -33,6 +33,7 @@ class Figures:
     cycles: int = 0
     cycles_layer: int = 0
     stalls: dict[str, int] = field(default_factory=dict)
+    splits: dict[str, dict[str, int]] = field(default_factory=dict)
     macs_dense: int = 0
     macs_effectual: int = 0
     macs_done: int = 0
@@ -46,6 +47,10 @@ class Figures:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for cause, count in other.stalls.items():
             self.stalls[cause] = self.stalls.get(cause, 0) + count
+        for cause, parts in other.splits.items():
+            mine = self.splits.setdefault(cause, {})
+            for name, count in parts.items():
+                mine[name] = mine.get(name, 0) + count
         if other.bound_memory is not None:
             self.bound_memory = (self.bound_memory or 0) + other.bound_memory
         if other.dense is not None:
@@ -102,6 +107,8 @@ class Figures:
              f"not {self.pes} × {self.cycles}"),
             (sum(p.slots for p in self.waterfall()) == self.slots,
              "the waterfall does not sum to the cycles"),
+            (all(sum(parts.values()) == self.stalls[cause] and min(parts.values()) >= 0
+                 for cause, parts in self.splits.items()), "a cause is not the sum of its parts"),
             (self.macs_effectual <= self.macs_done, "fewer MACs were done than have an effect"),
             (self.macs_done * self.ratio <= self.slots,
              "more MACs were done than multipliers × cycles"),
@@ -118,6 +125,7 @@ class Figures:
         dense = self.dense
         return {
             "cycles": self.cycles, "cycles_layer": self.cycles_layer, "stalls": self.stalls,
+            "splits": self.splits,
             "macs_dense": self.macs_dense, "macs_effectual": self.macs_effectual,
             "macs_done": self.macs_done, "utilization": self.utilization,
             "occupancy": self.occupancy, "bound_compute": self.bound_compute,
@@ -145,6 +153,7 @@ def figures(design: Design, config: Any, steps: Sequence[Step], run: Cycles,
     for part in each:
         total.add(part)
     _time(total, run)
+    total.splits = {cause: dict(parts) for cause, parts in run.splits.items()}
     total.bound_memory = bound_memory(run.read_beats, run.write_beats, memory)
     if len(steps) == 1:
         total.about = dict(each[0].about)

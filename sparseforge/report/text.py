@@ -71,6 +71,8 @@ def waterfall(console: Console, part: Figures) -> None:
         text = " " * left + mark * max(size, 1 if slots else 0)
         console.print(f"  {name:<20} {slots / part.multipliers:>14,.0f}  {text}",
                       highlight=False)
+        for inner, count in part.splits.get(name, {}).items():
+            console.print(f"    {inner:<20}   {count / part.pes:>10,.0f}", highlight=False)
 
 
 def run(console: Console, head: str, total: Figures, parts: Sequence[Figures]) -> None:

@@ -20,6 +20,7 @@ from sparseforge.errors import UserError, user_input
 from sparseforge.networks import network
 from sparseforge.options import LayerOptions
 from sparseforge.registry import design
+from sparseforge.reproduce.kept import kept
 from sparseforge.workload import workload
 
 Figures = Mapping[str, Any]
@@ -50,7 +51,11 @@ class Case:
 
 
 def measure(case: Case) -> dict[str, Any]:
-    """The case's figures, or {"refused": why}."""
+    """The case's figures, or {"refused": why}; computed once."""
+    return kept(case.design, repr(case), lambda: _measure(case))
+
+
+def _measure(case: Case) -> dict[str, Any]:
     chosen = design(case.design)
     try:
         with user_input():

@@ -48,10 +48,16 @@ def layer_addresses(rng, kc, kernel, tile, weights, activations, channels, confi
     return np.array(vectors)
 
 
-@pytest.mark.parametrize("preset", ["paper", "small", "tiny"])
+CONFIGS = {**{name: PRESETS[name] for name in ("paper", "small", "tiny")},
+           "128": dataclasses.replace(PAPER, acc_banks=128),
+           "256": dataclasses.replace(PAPER, acc_banks=256),
+           "512": dataclasses.replace(PAPER, mults_f=8, mults_i=8, acc_banks=512)}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
 @pytest.mark.parametrize("seed", range(4))
-def test_equals_the_reference(preset, seed):
-    config = PRESETS[preset]
+def test_equals_the_reference(name, seed):
+    config = CONFIGS[name]
     rng = np.random.default_rng(seed)
     spread = (8, config.acc_depth)[seed % 2]
     addresses = rng.integers(0, spread, (200, config.lanes))
@@ -89,7 +95,7 @@ def test_all_products_come_out():
 
 @pytest.mark.parametrize("field, value, message", [
     ("queue_depth", 9, "queue_depth must be at most 8 for the cycle model, not 9"),
-    ("acc_banks", 256, "acc_banks must be at most 128 for the cycle model, not 256"),
+    ("acc_banks", 1024, "acc_banks must be at most 512 for the cycle model, not 1024"),
 ])
 def test_refuses_what_the_words_cannot_hold(field, value, message):
     with pytest.raises(ValueError, match=message):
