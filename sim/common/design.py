@@ -10,8 +10,8 @@ A design names itself once (``sim/<design>/run.py``):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ import numpy as np
 from golden.program import Memory, Program, Segment
 from hw.common.axi.shell import shell_registers
 from hw.emit import emit
+from sim.common import cover
 from sim.common import program as host
 from sim.common.runner import Build
 
@@ -38,6 +39,8 @@ class DesignRTL:
     outputs : (memory after each segment, program, index of a layer) -> outputs per input image
     blocks : config -> what Verilator builds apart (the repeated blocks)
     pes : config -> how many PEs the causes count
+    points, facts : cover points, see `sim.common.cover`: those seen in the RTL (of machines of
+        fewer than FAST PEs), and name -> whether a program that ran has it
     """
 
     name: str
@@ -46,14 +49,23 @@ class DesignRTL:
     outputs: Callable[[Sequence[bytes], Any, int], list[np.ndarray]]
     blocks: Callable[[Any], tuple[type, ...]] = lambda config: ()
     pes: Callable[[Any], int] = lambda config: config.pes
+    points: tuple[cover.Point, ...] = ()
+    facts: Mapping[str, Callable[[Any], bool]] = field(default_factory=dict)
+
+    @property
+    def cover_points(self) -> list[str]:
+        """Names of all points that the design's tests must hit."""
+        return [*(point.name for point in self.points), *self.facts]
 
     def build(self, config: Any, simulator: str, **options: Any) -> Build:
         """The Top with its memory, built for a simulator (or found built); `build_program`."""
         if simulator == "verilator":
             options = {"hier": self.blocks(config), "opt": 3 if self.pes(config) >= FAST else 1,
                        **options}
-        return host.build_program(emit(self.top(config), self.name), simulator=simulator,
-                                  **options)
+        emitted = emit(self.top(config), self.name)
+        if self.pes(config) < FAST:
+            emitted = cover.instrument(emitted, self.points)
+        return host.build_program(emitted, simulator=simulator, **options)
 
     def run(self, build: Build, programs: Sequence[Program], *, memory: Memory = BENCH,
             seed: int = 1, check: bool = True, waves: Any = None, **options: Any) -> list[Run]:
@@ -66,7 +78,10 @@ class DesignRTL:
         jobs = [job(s, memory, **{"reset": n == 0, **options})
                 for p in programs for n, s in enumerate(p.segments)]
         results = iter(host.run_programs(build, jobs, seed=seed, check=check, waves=waves))
-        return [Run(self, p, tuple(next(results) for _ in p.segments)) for p in programs]
+        runs = [Run(self, p, tuple(next(results) for _ in p.segments)) for p in programs]
+        ran = [run.program for run in runs if not any(code for code, _ in run.errors)]
+        cover.hit(self.name, [name for name, holds in self.facts.items() if any(map(holds, ran))])
+        return runs
 
 
 @dataclass(frozen=True)

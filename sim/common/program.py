@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from hw.emit import Emitted
+from sim.common import cover
 from sim.common.runner import BenchFailed, Build, build, run
 
 MEMORY_V = Path(__file__).with_name("axi_memory.v")
@@ -142,6 +143,7 @@ def run_programs(build: Build, jobs, *, seed=1, waves=None, check=True):
             (folder / f"job_{n}.bin").write_bytes(words.tobytes())
 
     def after(folder):
+        cover.hit(build.top.removesuffix("_bench"), cover.said((folder / "log.txt").read_text()))
         outcomes = pickle.loads((folder / "outcomes.pickle").read_bytes())
         for n, (image, outcome) in enumerate(zip(images, outcomes, strict=True)):
             try:

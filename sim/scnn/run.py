@@ -5,5 +5,7 @@ from hw.scnn.engine import CAUSES
 from hw.scnn.pe import PE
 from hw.scnn.top import Top
 from sim.common.design import DesignRTL
+from sim.scnn.cover import FACTS, POINTS
 
-RTL = DesignRTL("scnn", Top, causes=CAUSES, outputs=decode.outputs, blocks=lambda config: (PE,))
+RTL = DesignRTL("scnn", Top, causes=CAUSES, outputs=decode.outputs, blocks=lambda config: (PE,),
+                points=POINTS, facts=FACTS)

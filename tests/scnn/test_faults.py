@@ -84,6 +84,11 @@ def changed(program, **fields):
     return program.image[:at] + packed + program.image[at + len(packed):]
 
 
+def test_activation_outside_the_window(faults):
+    """A window of one sum: every address but the first is beyond it."""
+    faults.disturbed(SCNNError.RANGE, image=changed(faults.program, window_sums=1))
+
+
 @pytest.mark.parametrize("lines", [-1, 1])
 def test_wrong_number_of_weight_lines(faults, lines):
     """One line fewer than the groups need, or one more."""
