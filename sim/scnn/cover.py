@@ -9,7 +9,7 @@ POINTS = (
     Point("weight FIFO full", "PE_fifo", "i__valid & ~i__ready"),
     Point("weight FIFO empty while the multipliers ask", "PE_fifo", "slot__ready & ~slot__valid"),
     Point("a PE drops a line of which it wants nothing", "PE_fifo",
-          "i__valid & i__ready & ~(|wanted)"),
+          "i__valid & ~keep"),
     Point("a block recirculates for its next row of activations", "PE_fifo", "again"),
     Point("activation fetch: block queue full", "PE_fetch", "i__valid & ~i__ready"),
     Point("crossbar queue full", "PE_crossbar", "i__valid & ~i__ready"),

@@ -7,7 +7,9 @@ import pytest
 from golden.layers import Layer
 from golden.scnn.compile import compile
 from golden.tensors import synthetic
+from hw.emit import emit
 from hw.scnn.config import PRESETS
+from sim.common import cover
 from sim.common.design import BENCH
 from tests.common.harness import STALLS, Case, random_memory
 from tests.common.random_layers import SEEDS
@@ -35,6 +37,13 @@ def test_random_layers(simulator, preset):
     given = SCNN.cases(config, 5000)
     build = SCNN.rtl.build(config, simulator)
     SCNN.check(given, SCNN.rtl.run(build, programs(given)), BENCH)
+
+
+def test_cover_points_name_signals():
+    """A renamed signal would leave its point out."""
+    watched = cover.instrument(emit(SCNN.rtl.top(PRESETS["tiny"]), "scnn"), SCNN.rtl.points)
+    assert not [point for point in SCNN.rtl.points if cover.SAID + point.name not in
+                watched.verilog]
 
 
 RARE = {
