@@ -7,11 +7,11 @@ import pytest
 
 from golden.cambricon_s.pruning import Block
 from golden.formats.coarse_grain import block_index
-from golden.layers import Layer, Pool
+from golden.layers import Layer, Pool, reference
 from sparseforge.networks import digits
 from sparseforge.pruning import recipe
 from sparseforge.pruning.networks import RECIPES, Effort, data
-from sparseforge.pruning.stored import load, save
+from sparseforge.pruning.stored import load, save, shipped
 from sparseforge.pruning.trainer import initialise, train
 
 POOL = Pool(kind="max", k=2, s=2)
@@ -113,3 +113,17 @@ def test_blocks_that_hang_on_dead_neurons_go():
     assert not kept[0][:16].any()
     assert kept[0][16:].all()
     assert not alive.neurons[1][20] and alive.neurons[1][21]
+
+
+def test_shipped_network_is_as_good_as_it_says():
+    layers, about = shipped("digits-mlp")
+    d = data()
+    x = np.rint(d.held * 16).astype(np.int64)
+    for one in layers:
+        layer = replace(one.layer, batch=len(x))
+        x = reference(layer, one.weights, x.reshape(layer.activations_shape), one.bias, 48).outputs
+    accuracy = float((x.reshape(len(x), -1).argmax(1) == d.held_labels).mean())
+    assert accuracy == about["accuracy"]["integer"]
+    assert accuracy > about["accuracy"]["dense"] - 0.03
+    assert [one.bits for one in layers] == [4, 4, 4]
+    assert all(block_index(one.indices >= 0, one.block).any() for one in layers)
