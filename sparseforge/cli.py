@@ -108,9 +108,22 @@ def verilog(design: DesignName, config: ConfigOptions, folder: Folder = None,
                            list(files.items())))
 
 
-def _setting(design: str, config: ConfigOptions, memory: MemoryOptions) -> runs.Setting:
+Phase = Annotated[str | None, typer.Option(
+    "--phase", help="of training, tnpu: fp, bp, gd, wu, all [fp]")]
+Schedule = Annotated[str | None, typer.Option(
+    "--schedule", help="tnpu: sosm, conventional, time_multiplexed, separate [sosm]")]
+
+
+def _setting(design: str, config: ConfigOptions, memory: MemoryOptions, phase: str | None = None,
+             schedule: str | None = None) -> runs.Setting:
     chosen, preset, cfg = _pick(design, config)
     with user_input():
+        if phase or schedule:
+            variant = getattr(chosen, "variant", None)
+            if variant is None:
+                raise ValueError(f"--phase and --schedule need a design that trains, not "
+                                 f"{chosen.name}")
+            chosen = variant(phase or "fp", schedule or "sosm")
         return runs.Setting(chosen, preset, cfg, memory.memory())
 
 
@@ -127,9 +140,9 @@ def _show(setting: runs.Setting, result: runs.Answer, verb: str) -> None:
 @app.command()
 @grouped
 def model(design: DesignName, config: ConfigOptions, layer: LayerOptions, memory: MemoryOptions,
-          as_json: Json = False) -> None:
+          phase: Phase = None, schedule: Schedule = None, as_json: Json = False) -> None:
     """The performance model: cycles, stalls by cause, bounds, speed-up. Exact, in seconds."""
-    setting = _setting(design, config, memory)
+    setting = _setting(design, config, memory, phase, schedule)
     with user_input():
         work = workload(layer)
     result = runs.model(setting, work, layer.output)
@@ -148,9 +161,9 @@ def sim(design: DesignName, config: ConfigOptions, layer: LayerOptions, memory: 
         stop: Annotated[int | None, typer.Option("--to", help="last cycle of it")] = None,
         scope: Annotated[str | None, typer.Option(help="part of the hierarchy in it")] = None,
         sim_seed: Annotated[int, typer.Option(help="of the simulator's run")] = 1,
-        as_json: Json = False) -> None:
+        phase: Phase = None, schedule: Schedule = None, as_json: Json = False) -> None:
     """The emitted Verilog in a simulator: outputs against golden's, cycles against the model's."""
-    setting = _setting(design, config, memory)
+    setting = _setting(design, config, memory, phase, schedule)
     with user_input():
         work = workload(layer)
         if simulator not in ("verilator", "icarus"):

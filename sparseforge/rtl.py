@@ -25,13 +25,14 @@ def simulate(rtl: Any, programs: Sequence[Any], config: Any, memory: Memory, *, 
     most = max(len(s.image) for program in programs for s in program.segments)
     room = ({} if most <= MEMORY_BYTES[simulator] else
             {"memory_bytes": 1 << (most - 1).bit_length()})
-    window = {"waves": _window(waves)} if waves else {}
-    build = rtl.build(config, simulator, **room, **window)
-    runs = rtl.run(build, programs, memory=memory, seed=seed, max_cycles=LIMIT, **window)
+    wave = {"waves": window(waves)} if waves else {}
+    build = rtl.build(config, simulator, **room, **wave)
+    runs = rtl.run(build, programs, memory=memory, seed=seed, max_cycles=LIMIT, **wave)
     return [_measured(one, macs) for one in runs]
 
 
-def _window(waves: Waves) -> Any:
+def window(waves: Waves) -> Any:
+    """The request as the simulators' runner takes it."""
     from sim.common.waves import Waves as Window
     with user_input():
         return Window(Path(waves.file), waves.start, waves.stop, waves.scope)

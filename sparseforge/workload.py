@@ -77,7 +77,8 @@ class Workload:
     def _step(self, pair: tuple[Layer, Tensors], data_bits: int, acc_bits: int) -> Step:
         layer, drawn = pair
         if self.options.out_bits is None and not (self.network and self.network.trained):
-            layer = replace(layer, out_bits=min(layer.out_bits, data_bits))
+            # Wider values than a layer's own (fp32's) leave the sums whole.
+            layer = replace(layer, out_bits=data_bits)
         tensors.check(layer, drawn, data_bits, acc_bits)
         result = layers.reference(layer, drawn.weights, drawn.activations, drawn.bias, acc_bits,
                                   allow_overflow=self.options.allow_overflow)

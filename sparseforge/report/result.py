@@ -175,10 +175,12 @@ def bound_memory(read_beats: int, write_beats: int, memory: Memory) -> int:
 def _work(design: Design, config: Any, shape: Shape, step: Step) -> Figures:
     """What the layer asks for, before it is run."""
     layer, tensors = step.layer, step.tensors
-    effectual = layers.effectual_macs(layer, tensors.weights, tensors.activations)
+    count = getattr(design, "work", None)       # a design that does more than inference
+    macs, effectual = count(layer, tensors) if count else (
+        layer.macs, layers.effectual_macs(layer, tensors.weights, tensors.activations))
     return Figures(
         layer.name, shape.multipliers, shape.pes, design.busy_cause, shape.ratio,
-        macs_dense=layer.macs, macs_effectual=effectual, dense=design.dense(layer, config),
+        macs_dense=macs, macs_effectual=effectual, dense=design.dense(layer, config),
         about={"shape": layer.as_dict(), "shift": layer.shift, "source": tensors.source,
                "weight_density": tensors.weight_density,
                "activation_density": tensors.activation_density})
