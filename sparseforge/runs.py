@@ -55,7 +55,8 @@ def model(setting: Setting, work: Workload, output: Path | None = None) -> Answe
             predicted = setting.design.cycles(program, setting.config, setting.memory)
         _note(setting, job, program, predicted, totals, parts)
         if output:
-            write_array(output, job[-1].outputs)
+            kind = getattr(setting.design, "output_type", np.int64)
+            write_array(output, job[-1].outputs.astype(kind))
     return _answer(setting, work, totals, parts, {})
 
 

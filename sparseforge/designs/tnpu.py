@@ -44,6 +44,7 @@ class TNPU:
     title = "TNPU: training, convolutional and FC layers side by side"
     paper = "Li et al., ASP-DAC 2019"
     busy_cause = "multiply"
+    output_type = np.float32
 
     def variant(self, phase: str, schedule: str) -> TNPU:
         """The same design for another phase and schedule."""
@@ -133,6 +134,9 @@ class TNPU:
 def _check(layer: Layer, tensors: Tensors) -> None:
     if layer.shift or layer.product_shift or layer.multiplier != 1:
         raise ValueError(f"{layer.name}: fp32 has no shift and no multiplier; leave them out")
+    if layer.pool and layer.pool.kind == "avg":
+        raise ValueError(f"{layer.name}: integers' averages are rounded, fp32's are not: pool with "
+                         f"max, or train")
     for name, values in (("weights", tensors.weights), ("activations", tensors.activations),
                          ("bias", tensors.bias)):
         if values is not None and values.size and int(np.abs(values).max()) >= 1 << (BITS - 1):
