@@ -21,14 +21,19 @@ def simulate(rtl: Any, programs: Sequence[Any], config: Any, memory: Memory, *, 
 
     RunFailed if the hardware reports an error.
     """
-    from sim.common.program import MEMORY_BYTES
     most = max(len(s.image) for program in programs for s in program.segments)
-    room = ({} if most <= MEMORY_BYTES[simulator] else
-            {"memory_bytes": 1 << (most - 1).bit_length()})
     wave = {"waves": window(waves)} if waves else {}
-    build = rtl.build(config, simulator, **room, **wave)
+    build = rtl.build(config, simulator, **room(most, simulator), **wave)
     runs = rtl.run(build, programs, memory=memory, seed=seed, max_cycles=LIMIT, **wave)
     return [_measured(one, macs) for one in runs]
+
+
+def room(most: int, simulator: str) -> dict[str, int]:
+    """The build's option for images of up to `most` bytes; none where the usual memory does."""
+    from sim.common.program import MEMORY_BYTES
+    if most <= MEMORY_BYTES[simulator]:
+        return {}
+    return {"memory_bytes": 1 << (most - 1).bit_length()}
 
 
 def window(waves: Waves) -> Any:

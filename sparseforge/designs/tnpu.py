@@ -88,12 +88,11 @@ class TNPU:
                  simulator: str, seed: int = 1, waves: Waves | None = None) -> list[Measured]:
         import sim.tnpu.run as rtl
         from golden.tnpu.timing import time
-        from sparseforge.rtl import window
+        from sparseforge.rtl import room, window
         images = [_images(job, PHASES[self.phase]) for job in programs]
         most = max(job.program.end for job in programs)
         options = {"waves": window(waves)} if waves else {}
-        build = rtl.build_top(config, simulator, memory_bytes=1 << (most - 1).bit_length(),
-                              **options)
+        build = rtl.build_top(config, simulator, **room(most, simulator), **options)
         runs = rtl.run_programs(build, [(job.program, given) for job, (given, _) in
                                         zip(programs, images, strict=True)],
                                 memory=memory, seed=seed, max_cycles=1 << 26, **options)

@@ -14,6 +14,7 @@ from golden.tnpu.compile import compile
 from golden.tnpu.network import Network, Parameters
 from golden.tnpu.program import Program
 from sparseforge import progress
+from sparseforge.rtl import room
 from sparseforge.training import digits
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def train_rtl(net: Network, parameters: Parameters, batches: list[tuple[np.ndarr
                       rate=rate, momentum=momentum)
     expected = steps(net, program, parameters, batches, rate, momentum)
     started = time.monotonic()
-    build = rtl.build_top(config, simulator, memory_bytes=1 << (program.end - 1).bit_length())
+    build = rtl.build_top(config, simulator, **room(program.end, simulator))
     runs = rtl.run_programs(build, [(program, step.image) for step in expected], seed=seed)
     timed = timing.time(program)
     wrong = [differing(program, run.memory, step.golden)

@@ -59,10 +59,6 @@ def check(data):
     assert data["losses"][-1] < data["losses"][0]
 
 
-def test_digits_through_the_rtl():
-    check(trained(2, 10, "small"))
-
-
 @pytest.mark.regress
 def test_twenty_batches_through_the_rtl():
     check(trained(20, 10, "small"))
