@@ -16,7 +16,7 @@ from golden.layers import Layer, effectual_macs
 from golden.program import Memory
 from golden.tensors import Tensors
 from hw.tnpu.config import PRESETS, TNPUConfig
-from sparseforge.errors import RunFailed
+from sparseforge.errors import RunFailed, user_input
 from sparseforge.registry import Cycles, Dense, Measured, Shape, Waves
 
 BITS = 25               # integers below 2^24 in size are float32's
@@ -78,7 +78,8 @@ class TNPU:
 
     def cycles(self, program: Job, config: TNPUConfig, memory: Memory) -> Cycles:
         from golden.tnpu.timing import time
-        timed = time(program.program, memory)
+        with user_input():          # a memory that the model does not cover
+            timed = time(program.program, memory)
         report = timed.report
         return Cycles(report.cycles, report.cycles, sum(timed.multiplications.values()),
                       report.causes, report.read_beats, report.write_beats, (),
