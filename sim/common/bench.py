@@ -34,10 +34,15 @@ def rng(salt=0):
     return random.Random(f"{cocotb.RANDOM_SEED}/{salt}")
 
 
-async def start(dut):
-    """Sets every input to 0, starts ``clk`` and resets for two cycles; then as after `reset`."""
+def clear(dut):
+    """Sets every input to 0."""
     for name in _given()["inputs"]:
         getattr(dut, name).value = 0
+
+
+async def start(dut):
+    """Sets every input to 0, starts ``clk`` and resets for two cycles; then as after `reset`."""
+    clear(dut)
     Clock(dut.clk, PERIOD_NS, unit="ns").start()
     await reset(dut)
 

@@ -118,8 +118,7 @@ async def provoke(dut, side, commands, words, random, stop=None):
     valid, ready, payload = (getattr(dut, f"{side}_command__{n}")
                              for n in ("valid", "ready", "payload"))
     commands, words, out = list(commands), list(words), []
-    slow = bench_config()["max_burst"] * bench_config()["outstanding"] < 6
-    moments = 1200 if slow else 300
+    moments = 300 + 1800 // (bench_config()["max_burst"] * bench_config()["outstanding"])
     for cycle in range(moments):
         if cycle == stop:
             dut.stop.value = 1

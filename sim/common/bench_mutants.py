@@ -12,7 +12,7 @@ from cocotb._decorators import TestGenerator  # what cocotb.test makes; it has n
 from cocotb.triggers import Timer, with_timeout
 from cocotb.utils import get_sim_time
 
-from sim.common.bench import PERIOD_NS
+from sim.common.bench import PERIOD_NS, clear
 
 BENCH = import_module(os.environ["MUTANTS_BENCH"])
 MUTANTS = int(os.environ["MUTANTS"])
@@ -27,6 +27,7 @@ duration: dict = {}                                    # test -> time that it ta
 
 async def _clean_slate(dut):
     """The unmutated netlist is reset, so that no mutant inherits another's registers."""
+    clear(dut)                     # what else stands around the netlist sees no X
     dut.mutsel.value = 0
     dut.rst.value = 1
     for level in (0, 1, 0, 1, 0):
