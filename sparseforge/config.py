@@ -89,4 +89,5 @@ def _parse(base: Any, key: str, text: str) -> Any:
         return int(text, 0) if wanted is int else wanted(text)
     except ValueError:
         kind = {int: "a whole number", float: "a number"}.get(wanted, wanted.__name__)
+        kind = " or ".join([kind, *map(str, _words(base, key))])
         raise ValueError(f"{key} must be {kind}, not {text!r}") from None

@@ -87,3 +87,5 @@ def test_planned_with_the_papers_kc():
 
 def test_auto_is_a_word():
     assert configure(PRESETS, "paper", changes=("kc=auto",))[1].kc == 0
+    with pytest.raises(ValueError, match="kc must be a whole number or auto, not 'often'"):
+        configure(PRESETS, "paper", changes=("kc=often",))
