@@ -50,7 +50,7 @@ async def each_mutant(dut, mutant, number):
         duration[number] = round(get_sim_time("ns") - begin)
     else:
         try:
-            await with_timeout(running, 3 * duration[number], "ns")
+            await with_timeout(running, 3 * duration[number] + PERIOD_NS, "ns")
         except Exception:
             return
     alive[mutant] += 1
