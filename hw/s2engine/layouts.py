@@ -3,6 +3,7 @@ from amaranth.hdl import signed
 from amaranth.lib import data, enum
 
 from .config import VALUE_BITS, S2Config
+from .descriptor import FIELDS
 
 
 class Cause(enum.Enum, shape=3):
@@ -46,3 +47,8 @@ def pair_layout(cfg: S2Config):
 def result_layout(cfg: S2Config):
     """A sum on its way out of a row; ``tail``: it is the sender's own."""
     return data.StructLayout({"value": signed(cfg.acc_bits), "tail": 1})
+
+
+def descriptor_layout(cfg: S2Config):
+    """A pass, with its CRC-32."""
+    return data.StructLayout({**dict(FIELDS), "crc": 32})
