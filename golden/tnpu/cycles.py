@@ -170,13 +170,26 @@ def _earliest_debt(debt, since, earned, now):
 
 
 @njit
+def _add(tokens, there, mask, amount):
+    """Adds to the semaphores of the mask; returns which are above 0."""
+    b = 0
+    while mask:
+        if mask & 1:
+            tokens[b] += amount
+            there = there | 1 << b if tokens[b] > 0 else there & ~(1 << b)
+        mask >>= 1
+        b += 1
+    return there
+
+
+@njit
 def _run(c, f, queue_at, parts, shared_out, depth, line, beat, latency, begin, taken_c, taken_f,
          ended_c, ended_f, waited, bus_wait):
     """Fills `taken`, `ended` and the waits; returns the cycle in which the last instruction ends,
     -1 if some never do."""
     taken, ended = (taken_c, taken_f), (ended_c, ended_f)
     instructions = (c, f)
-    tokens = np.zeros(32, np.int64)
+    tokens, there = np.zeros(32, np.int64), np.int64(0)      # there: which are above 0
     # Per unit: instructions in the order of each executor, how far each is.
     order = (np.flatnonzero(c[0] == COMPUTE), np.flatnonzero(f[0] == COMPUTE),
              np.flatnonzero(c[0] != COMPUTE), np.flatnonzero(f[0] != COMPUTE))
@@ -220,11 +233,8 @@ def _run(c, f, queue_at, parts, shared_out, depth, line, beat, latency, begin, t
                 if can < later:
                     later = can
                 continue
-            wait, fit = instructions[u][1][n], True
-            for b in range(32):
-                if wait >> b & 1 and (tokens[b] == 0 or gone >> b & 1):
-                    fit = False
-            if not fit:
+            wait = instructions[u][1][n]
+            if wait & ~(there & ~gone):
                 continue
             gone |= wait
             changed = True
@@ -297,9 +307,7 @@ def _run(c, f, queue_at, parts, shared_out, depth, line, beat, latency, begin, t
             ring[way, slot, 0], ring[way, slot, 1], ring[way, slot, 2] = when, grant, ends
             count[way] += 1
         # What ends in this cycle; it is seen in the next one.
-        for b in range(32):
-            if gone >> b & 1:
-                tokens[b] -= 1
+        there = _add(tokens, there, gone, -1)
         for u in range(2):
             pending[u] -= left_queue[u]
             if done[u] == now:
@@ -308,8 +316,7 @@ def _run(c, f, queue_at, parts, shared_out, depth, line, beat, latency, begin, t
                 open_ones -= 1
                 pending[u] -= 1
                 done[u], free[u] = NEVER, now + 1
-                for b in range(32):
-                    tokens[b] += instructions[u][2][n] >> b & 1
+                there = _add(tokens, there, instructions[u][2][n], 1)
             elif done[u] < later:
                 later = done[u]
         for way in range(2):
@@ -324,8 +331,7 @@ def _run(c, f, queue_at, parts, shared_out, depth, line, beat, latency, begin, t
                 elif n >= 0:
                     ended[u][n], finish = now, now
                     open_ones -= 1
-                    for b in range(32):
-                        tokens[b] += instructions[u][2][n] >> b & 1
+                    there = _add(tokens, there, instructions[u][2][n], 1)
             if count[way] and ring[way, first[way], 0] < later:
                 later = ring[way, first[way], 0]
         if changed:
