@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from golden.formats.bits import pack_record
 from golden.formats.lines import check_lines, line_bytes, pack_lines
 from golden.tnpu.nest import WIDTHS, jumps
 from hw.tnpu.instruction import DESCRIPTOR_FIELDS, FIELDS, INSTRUCTION_BITS, LOOPS, Opcode
@@ -129,6 +130,7 @@ def instruction_beats(memory_bits: int) -> int:
     return line_bytes(INSTRUCTION_BITS, memory_bits) * 8 // memory_bits
 
 
-def descriptor_bytes(fields: dict[str, Any]) -> np.ndarray:
-    """A descriptor without its CRC, uint8."""
-    return np.frombuffer(pack(fields, DESCRIPTOR_FIELDS), np.uint8)
+def descriptor_bytes(fields: dict[str, int], memory_bits: int) -> bytes:
+    """A descriptor in memory, its CRC included."""
+    return pack_record(((name, bits, fields[name]) for name, bits in DESCRIPTOR_FIELDS),
+                       memory_bits)

@@ -61,11 +61,11 @@ class Program:
             return self.queue_at[unit]
         return self.regions[one.region].address(instance) + one.fields["address"]
 
-    def descriptor(self) -> np.ndarray:
-        """The descriptor, without its CRC."""
+    def descriptor(self) -> bytes:
+        """The descriptor in memory, its CRC included."""
         return descriptor_bytes({
             "queue_c": self.queue_at["c"], "count_c": self.count("c"), "offset": 0,
-            "queue_f": self.queue_at["f"], "count_f": self.count("f")})
+            "queue_f": self.queue_at["f"], "count_f": self.count("f")}, self.config.memory_bits)
 
     def image(self, parameters: Parameters, inputs: np.ndarray, targets: np.ndarray,
               seal: object = None) -> np.ndarray:

@@ -139,7 +139,8 @@ class PU:
         if op == Op.ROUTE:
             x = issue.get("x", 0)
             numbers = self.memories.x[x // self.cfg.lanes if self.unit == "f" else x]
-            return add(s, np.where(numbers == issue.get("group", 0), w, MINUS_ZERO))
+            routed = np.where(numbers == issue.get("group", 0), w, MINUS_ZERO)
+            return add(s, multiply(np.float32(not issue.get("x_zero")), routed))
         a = self._row_operands(setting, issue)[0]
         if op == Op.SWAP:
             return add(w, multiply(a, s))

@@ -3,20 +3,13 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.common.axi.dma import least
 from hw.common.axi.lines import line_beats
 from hw.common.axi.signature import PAGE
 
 from .config import TNPUConfig
 from .instruction import INSTRUCTION_BITS
 from .layouts import BURST, burst_layout, instruction_layout
-
-
-def least(left, *small):
-    """The least of a number and smaller ones."""
-    out = small[0]
-    for other in small[1:]:
-        out = Mux(out < other, out, other)
-    return Mux(left < out, left, out)
 
 
 class Transfer(wiring.Component):

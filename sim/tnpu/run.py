@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from golden.program import Memory
-from golden.tnpu import cycles
+from golden.tnpu import cycles, timing
 from golden.tnpu.program import Program
 from hw.emit import emit
 from hw.tnpu.config import TNPUConfig
@@ -59,9 +58,7 @@ class Run:
 
 def model(program: Program, memory: Memory = BENCH) -> cycles.Report:
     """The cycle model of the same run."""
-    queues = [cycles.queue(program.words[unit], program.config, unit) for unit in cycles.UNITS]
-    return cycles.run(queues, program.config, memory,
-                      [program.queue_at[unit] for unit in cycles.UNITS])
+    return timing.time(program, memory).report
 
 
 def build_top(config: TNPUConfig, simulator: str, **options: Any) -> Build:
@@ -75,10 +72,8 @@ def job(program: Program, image: np.ndarray, memory: Memory = BENCH, **options: 
     """A batch as a job of the program runner; `image` is uint8 from the program's base on."""
     whole = np.zeros(program.end, np.uint8)
     whole[program.base:] = image
-    body = program.descriptor().tobytes()
-    at = program.descriptor_at
-    whole[at:at + len(body) + 4] = np.frombuffer(
-        body + zlib.crc32(body).to_bytes(4, "little"), np.uint8)
+    descriptor, at = program.descriptor(), program.descriptor_at
+    whole[at:at + len(descriptor)] = np.frombuffer(descriptor, np.uint8)
     writes = (("WINDOW_BASE_LO", 0), ("WINDOW_SIZE_LO", program.end), ("WINDOW_SIZE_HI", 0),
               *host.start_writes(at, 1))
     return host.Job(image=whole.tobytes(), writes=writes, **memory.as_dict(),

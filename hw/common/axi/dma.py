@@ -216,7 +216,7 @@ class Reader(_Master):
         check = self._checked_command(m, leaving, ErrorCode.READ_MISALIGNED, ErrorCode.READ_WINDOW)
         m.d.comb += [
             to_page.eq(self.page_beats - self._beat_index(address)),
-            burst.eq(_least(left, to_page, self.max_burst)),
+            burst.eq(least(left, to_page, self.max_burst)),
             final.eq(left == burst),
             issue.eq(active & (credit >= burst) & tags.i.ready & (~ar.valid | ar.ready)
                      & ~self.stop & ~self.error.valid),
@@ -392,9 +392,9 @@ class Writer(_Master):
                    Mux(b.payload.resp[0], ErrorCode.WRITE_DECERR, ErrorCode.WRITE_SLVERR))
 
 
-def _least(left, *others):
+def least(left, *others):
     """The least of a value and small ones, without a comparison as wide as the first."""
-    least = others[0]
+    smallest = others[0]
     for other in others[1:]:
-        least = Mux(least < other, least, other)
-    return Mux(left < least, left, least)
+        smallest = Mux(smallest < other, smallest, other)
+    return Mux(left < smallest, left, smallest)
