@@ -1,4 +1,5 @@
-"""Assembler and disassembler of Cambricon-S's VLIW words; both read the table in `config`.
+"""Assembler and disassembler of Cambricon-S's VLIW words; both read the table in
+`hw/cambricon_s/instruction.py`.
 
 A word as text is its slots, each a name and fields, ``load to=sb side=1 address=0x400 | compute
 positions=5 dynamic=1``. Fields that are 0 (or the first choice) may be left out, and are left out
@@ -10,15 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hw.cambricon_s.config import CHOICES, INSTRUCTION, CambriconSConfig, field_bits
+from hw.cambricon_s.config import CambriconSConfig
+from hw.cambricon_s.instruction import CHOICES, INSTRUCTION, field_bits, word_bits
 
 Slots = Mapping[str, Mapping[str, int]]
-
-
-def word_bits(cfg: CambriconSConfig) -> int:
-    """Bits of an instruction, without its line's CRC."""
-    return sum(1 + sum(field_bits(cfg, width) for _, width in fields)
-               for fields in INSTRUCTION.values())
 
 
 def encode(slots: Slots, cfg: CambriconSConfig) -> int:

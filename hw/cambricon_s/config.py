@@ -30,13 +30,14 @@ class CambriconSConfig:
     sib_bytes: int = 1024
     sb_bytes: int = 2048        # per PE
     ib_words: int = 64          # instructions
+    queue_words: int = 4        # instructions that wait before each unit
     table_bits: int = 10        # intervals of sigmoid and tanh
     shared_index: bool = True   # False: an index per PE, as Cambricon-X
     memory_bits: int = 512
     addr_bits: int = 32
 
     def __post_init__(self):
-        for name in ("tm", "tn", "window", "nsm_steps", "ib_words"):
+        for name in ("tm", "tn", "window", "nsm_steps", "ib_words", "queue_words"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         for name in ("tn", "sb_view"):
@@ -45,8 +46,8 @@ class CambriconSConfig:
                 raise ValueError(f"{name} must be a power of two, not {value}")
         if self.tm > 256 or self.tn > 256:
             raise ValueError(f"tm and tn must be at most 256, not {self.tm} and {self.tn}")
-        if not 2 <= self.data_bits <= 16:
-            raise ValueError(f"data_bits must be 2 to 16, not {self.data_bits}")
+        if self.data_bits not in (2, 4, 8, 16):
+            raise ValueError(f"data_bits must be 2, 4, 8 or 16, not {self.data_bits}")
         if not 2 * self.data_bits <= self.acc_bits <= 64:
             raise ValueError(f"acc_bits must be 2 · data_bits ({2 * self.data_bits}) to 64, "
                              f"not {self.acc_bits}")
@@ -57,7 +58,8 @@ class CambriconSConfig:
             raise ValueError(f"table_bits must be 4 to 14, not {self.table_bits}")
         if self.ib_words < 4 or self.ib_words % 2:
             raise ValueError(f"ib_words must be even and at least 4, not {self.ib_words}")
-        for name, unit in (("nbin_bytes", self.window * self.data_bits), ("sib_bytes", self.window),
+        for name, unit in (("nbin_bytes", self.nbin_banks * self.granule_bits),
+                           ("sib_bytes", self.window),
                            ("sb_bytes", self.sb_word_bits * self.sb_view),
                            ("nbout_bytes", self.tm * self.acc_bits)):
             if getattr(self, name) * 8 < 2 * unit:
@@ -81,9 +83,18 @@ class CambriconSConfig:
         return self.window // self.tn
 
     @property
+    def beat_bytes(self):
+        return self.memory_bits // 8
+
+    @property
+    def nbin_banks(self):
+        """A window is read, and a beat written, in one cycle."""
+        return max(self.window_granules, self.memory_bits // self.granule_bits)
+
+    @property
     def nbin_granules(self):
-        """Of a side."""
-        return self.nbin_bytes * 4 // (self.window * self.data_bits) * self.window_granules
+        """Of a side; a whole number in each bank."""
+        return self.nbin_bytes * 4 // (self.nbin_banks * self.granule_bits) * self.nbin_banks
 
     @property
     def sib_words(self):
@@ -103,6 +114,16 @@ class CambriconSConfig:
     def nbout_vectors(self):
         """Vectors of Tm sums that a side holds."""
         return self.nbout_bytes * 4 // (self.tm * self.acc_bits)
+
+    @property
+    def sb_beats(self):
+        """Beats of a row of SB words, one for each PE."""
+        return -(-self.tm * self.sb_word_bits // self.memory_bits)
+
+    @property
+    def bias_beats(self):
+        """Beats of Tm biases of 64 bits."""
+        return -(-self.tm * 64 // self.memory_bits)
 
     @property
     def sb_addr_bits(self):
@@ -138,32 +159,3 @@ PRESETS = {
                              sb_view=1, nbin_bytes=128, nbout_bytes=100, sib_bytes=8,
                              sb_bytes=64, ib_words=4, table_bits=6, memory_bits=64),
 }
-
-# The VLIW word: for each slot its fields, lowest bits first, and their widths. 0 bits: addr_bits.
-# A name instead of a width is that of one of `CHOICES`, in whose order the numbers go.
-CHOICES = {
-    "buffer": ("nbin", "sib", "sb", "codebook", "bias", "ib"),
-    "function": ("none", "relu", "sigmoid", "tanh"),
-    "pool": ("none", "max", "average"),
-}
-INSTRUCTION: dict[str, tuple[tuple[str, int | str], ...]] = {
-    "load": (("to", "buffer"), ("side", 1), ("address", 0), ("rows", 12), ("beats", 12),
-             ("pitch", 24), ("first", 12), ("granules", 12), ("granule_pitch", 12), ("skip", 8),
-             ("checked", 1), ("crc", 32), ("acquire", 1), ("publish", 1)),
-    "compute": (("nbin_side", 1), ("nbin_first", 12), ("positions", 8), ("position_step", 12),
-                ("outer", 8), ("outer_step", 12), ("inner", 8), ("inner_step", 12), ("run", 16),
-                ("sib_side", 1), ("sib_word", 8), ("sb_side", 1), ("sb_word", 8), ("width", 3),
-                ("book_side", 1), ("nbout_side", 1), ("nbout_first", 8), ("nbout_step", 8),
-                ("dense", 1), ("dynamic", 1), ("begin", 1), ("release_nbin", 1),
-                ("release_sib", 1), ("release_sb", 1), ("release_book", 1), ("acquire", 1),
-                ("publish", 1)),
-    "store": (("nbout_side", 1), ("nbout_first", 8), ("rows", 8), ("columns", 8), ("row_step", 8),
-              ("multiplier", 16), ("shift", 6), ("function", "function"), ("pool", "pool"),
-              ("pool_k", 4), ("pool_s", 4), ("address", 0), ("pixel_pitch", 16),
-              ("row_pitch", 24), ("lanes", 9), ("release", 1)),
-}
-
-
-def field_bits(cfg, width):
-    """Bits of a field that `INSTRUCTION` gives this width."""
-    return _bits(len(CHOICES[width])) if isinstance(width, str) else width or cfg.addr_bits

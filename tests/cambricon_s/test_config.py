@@ -28,7 +28,7 @@ def test_sides_fit_the_buffers(name):
     ({"tn": 12}, "tn must be a power of two, not 12"),
     ({"tm": 300}, "tm and tn must be at most 256"),
     ({"sb_view": 3}, "sb_view must be a power of two"),
-    ({"data_bits": 17}, "data_bits must be 2 to 16"),
+    ({"data_bits": 17}, "data_bits must be 2, 4, 8 or 16, not 17"),
     ({"acc_bits": 31}, r"acc_bits must be 2 · data_bits \(32\) to 64, not 31"),
     ({"window": 8}, r"window must be a power of two and at least tn \(16\)"),
     ({"window": 48}, "window must be a power of two"),

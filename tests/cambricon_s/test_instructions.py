@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from golden.cambricon_s.functions import apply, input_fraction, largest_error, table
-from golden.cambricon_s.instructions import assemble, decode, disassemble, encode, word_bits
-from hw.cambricon_s.config import CHOICES, INSTRUCTION, PRESETS, field_bits
+from golden.cambricon_s.instructions import assemble, decode, disassemble, encode
+from hw.cambricon_s.config import PRESETS
+from hw.cambricon_s.instruction import CHOICES, INSTRUCTION, field_bits, word_bits
 
 PAPER = PRESETS["paper"]
 
