@@ -10,10 +10,9 @@ import sys
 
 from pyosys import libyosys as ys
 
-# proc -norom: tables stay logic; memory_collect: one array per memory, whatever its ports;
-# rename -hide: Amaranth names every field of every structure, six sevenths of an array's Verilog.
-PASSES = ("read_rtlil design.il", "proc -norom", "memory_collect", "rename -hide w:*.* w:*[*",
-          "opt_clean", "write_verilog -noattr design.v")
+# proc -norom: tables stay logic; memory_collect: one array per memory, whatever its ports.
+PASSES = ("read_rtlil design.il", "proc -norom", "memory_collect", "opt_clean",
+          "write_verilog -noattr design.v")
 
 
 def _text(identifier):

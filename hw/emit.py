@@ -20,8 +20,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from amaranth.back import rtlil
-from amaranth.hdl import ClockDomain, Fragment, Value
-from amaranth.hdl._ir import PortDirection
+from amaranth.hdl import ClockDomain, Fragment, Value, _nir
+from amaranth.hdl._ir import NetlistEmitter, PortDirection
 from amaranth.lib import wiring
 
 from hw.common.shared import Shared
@@ -95,7 +95,7 @@ def emit(component, name, config=None):
         raise EmitError(f"the module name must be a Verilog identifier, not {name!r}")
     library = _Library(name)
     block = component._make() if isinstance(component, Shared) else component
-    with _no_garbage_collection():
+    with _no_garbage_collection(), _no_field_names():
         library.texts.append(library.convert(block, name))
     verilog, facts = _yosys("".join(library.texts), name)
     from hw.manifest import manifest
@@ -112,6 +112,21 @@ def _no_garbage_collection():
     finally:
         if enabled:
             gc.enable()
+
+
+@contextmanager
+def _no_field_names():
+    """Amaranth names every field of every structure: six sevenths of an array's RTLIL."""
+    def emit_signal_fields(self):
+        for signal, fragment in self.design.signal_lca.items():
+            value, signed = self.emit_rhs(self.fragment_module_idx[fragment], signal)
+            self.netlist.signal_fields[signal] = {(): _nir.SignalField(value, signed=signed)}
+    kept = NetlistEmitter.emit_signal_fields
+    NetlistEmitter.emit_signal_fields = emit_signal_fields
+    try:
+        yield
+    finally:
+        NetlistEmitter.emit_signal_fields = kept
 
 
 class _Library:

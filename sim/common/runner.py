@@ -29,7 +29,7 @@ from sim.common import blocks
 from sim.common.waves import find_scope, instrument, write_views
 
 SIMULATORS = ("icarus", "verilator")
-VERSION = 2    # of this file's builds: raise it when the same inputs must be built anew
+VERSION = 3    # of this file's builds: raise it when the same inputs must be built anew
 
 _INSTALL = {
     "icarus": "icarus is not installed: `apt-get install iverilog` (or oss-cad-suite) provides it",
@@ -379,11 +379,12 @@ class _Verilator(_Limited, cocotb_runner.Verilator):
             if job.hier:
                 verilate[1:1] = ["--hierarchical", "-j", cpus]
         make[make.index("-j") + 1] = cpus
-        return [verilate, [*make, *self._levels()]]
+        # What the models are wired with is a small share of the work and most of the C++.
+        return [verilate, [*make, *self._levels(min(job.opt, 1) if job.models else job.opt)]]
 
-    def _levels(self):
+    @staticmethod
+    def _levels(opt):
         """Of optimisation, for make."""
-        opt = self.job.opt
         level = {0: ("-O0", "-O0"), 1: ("-O1", "-O0")}.get(opt, (f"-O{opt}", "-O1"))
         return [f"OPT_FAST={level[0]}", f"OPT_SLOW={level[1]}", "OPT_GLOBAL=-O2",
                 "VM_PARALLEL_BUILDS=1"]
@@ -398,7 +399,7 @@ class _Verilator(_Limited, cocotb_runner.Verilator):
                 [verilator, "--cc", *self.FLAGS, "-Mdir", str(folder), "--prefix", name,
                  "--top-module", module, str(source)],
                 ["make", "-C", str(folder), "-f", f"{name}.mk", "-j", str(os.cpu_count() or 1),
-                 *self._levels(), f"{name}__ALL.a"]], cwd=folder, stdout=out)
+                 *self._levels(self.job.opt), f"{name}__ALL.a"]], cwd=folder, stdout=out)
 
 
 def _hier_modules(emitted, hier):
