@@ -45,6 +45,8 @@ pytest: $(VENV)/.dev
 
 regress: $(VENV)/.dev
 	$(BIN)/python -m pytest -m regress --durations 0
+	SPARSEFORGE_SEEDS=500 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not regress" \
+		--durations 20 tests/*/test_top*.py
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m sparseforge.bench -o build/bench.json

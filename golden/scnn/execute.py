@@ -266,8 +266,3 @@ class Machine:
             table.value[a, b, :config.mults_i] = [v for v, _ in row]
             table.run[a, b, :config.mults_i] = [r for _, r in row]
         return table
-
-
-def rams(machine: Machine) -> list[Ram]:
-    """The input RAMs: what the last layer left."""
-    return machine.inputs
