@@ -1,0 +1,250 @@
+"""How a layer is cut: outputs into tiles, neurons and synapses into what the sides hold.
+
+A tile of sums fills a side of NBout. By *rows*: an input row's strip lies in NBin and serves all
+kernel rows, each a segment. By *blocks*: all input rows of the tile lie in NBin, the kernel rows
+are one segment, and several output groups may take their turn at the same neurons. A *set* is what
+SIB and SB hold of a group at a time: some channels, some kernel rows, all columns if they fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+
+from golden.cambricon_s.books import Books
+from golden.cambricon_s.stage import Stage
+from golden.program import Memory
+from hw.cambricon_s.config import WIDTHS
+
+BURST, IN_FLIGHT = 16, 8        # of the Reader and the Writer
+TURN = 8                        # cycles of a burst beside the memory's latency
+STORE = 6                       # cycles of a pixel beside the sums that it reads
+SEGMENT_LIMIT = (1 << 14) - 1   # synapses that COMPUTE can name
+RUN_LIMIT = (1 << 16) - 1
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """`rows` × `columns`: outputs of a tile, after pooling; `groups`: output groups per pass;
+    `chunk`: granules of a pixel; `kernel_rows`, `kernel_columns`: of a set."""
+
+    block: bool
+    groups: int
+    rows: int
+    columns: int
+    chunk: int
+    kernel_rows: int
+    kernel_columns: int
+
+
+def spans(n: int, step: int) -> list[tuple[int, int]]:
+    """[0, n) in steps."""
+    return [(at, min(at + step, n)) for at in range(0, n, step)]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One side of the plane: which sums a tile of pooled outputs needs, which inputs these."""
+
+    outputs: int        # after pooling
+    sums: int
+    inputs: int
+    taps: int
+    stride: int
+    pad: int
+    pool_k: int = 1
+    pool_s: int = 1
+    pool_pad: int = 0
+
+    def sums_of(self, first: int, last: int) -> tuple[int, int]:
+        low = first * self.pool_s - self.pool_pad
+        high = (last - 1) * self.pool_s - self.pool_pad + self.pool_k
+        return max(0, low), min(self.sums, high)
+
+    def window(self, output: int) -> tuple[int, int]:
+        """The sums that one output pools."""
+        return self.sums_of(output, output + 1)
+
+    def inputs_of(self, first: int, last: int) -> tuple[int, int]:
+        """Inputs of the sums [first, last), beyond the plane where it is padded."""
+        return first * self.stride - self.pad, (last - 1) * self.stride - self.pad + self.taps
+
+
+def axes(stage: Stage) -> tuple[Axis, Axis]:
+    """Rows and columns of a stage."""
+    layer, (sums_h, sums_w), (top, left) = stage.layer, stage.outputs_shape, stage.pads
+    plane, out = stage.plane, stage.output
+    pool = {} if layer.pool is None else {"pool_k": layer.pool.k, "pool_s": layer.pool.s,
+                                          "pool_pad": layer.pool.pad}
+    return (Axis(out.h, sums_h, plane.h, layer.r, layer.stride, top, **pool),
+            Axis(out.w, sums_w, plane.w, layer.s, layer.stride, left, **pool))
+
+
+class Search:
+    """The tilings of a stage, and what each of them takes by estimate."""
+
+    def __init__(self, stage: Stage, books: Books, static: bool, density: float,
+                 memory: Memory) -> None:
+        self.stage, self.cfg, self.memory = stage, stage.cfg, memory
+        self.density = density              # of the neurons, 1 if zeros are not skipped
+        self.y, self.x = axes(stage)
+        self.parts = max(w.shape[1] for w in stage.weights) // self.cfg.tn
+        self.counts = self._counts(static)
+        self.width = max(books.book(group, 0, stage.weights[group.part].shape[1]).width
+                         for group in stage.groups)
+        self._sets = cache(self._segments)
+
+    def _counts(self, static: bool) -> np.ndarray:
+        """Connected synapses: int64 [output groups, granules, R, S]."""
+        stage, tn = self.stage, self.cfg.tn
+        layer = stage.layer
+        out = np.zeros((len(stage.groups), self.parts, layer.r, layer.s), np.int64)
+        for group in stage.groups:
+            there = stage.connected[group.number]
+            n = len(there) // tn
+            out[group.number, :n] = (there.reshape(n, tn, layer.r, layer.s).sum(1) if static
+                                     else tn)
+        return out
+
+    def _segments(self, chunk: int, kernel_rows: int, kernel_columns: int, block: bool
+                  ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Of each segment, in axes [groups, chunks, row sets, rows of a set, column sets], its
+        synapses, and of the last axes its windows; None if a side does not hold a set."""
+        cfg, layer = self.cfg, self.stage.layer
+        sums = np.add.reduceat(self.counts, range(0, self.parts, chunk), axis=1)
+        sums = np.add.reduceat(sums, range(0, layer.s, kernel_columns), axis=3)
+        pad = -layer.r % kernel_rows
+        sums = np.pad(sums, ((0, 0), (0, 0), (0, pad), (0, 0)))
+        split = sums.reshape(*sums.shape[:2], -1, kernel_rows, sums.shape[3])
+        run = kernel_columns * chunk * cfg.tn
+        windows = -(-run // cfg.window)
+        if run > RUN_LIMIT or windows * kernel_rows > min(cfg.sib_words, 255):
+            return None
+        if block:
+            split = split.sum(3, keepdims=True)
+            windows *= kernel_rows
+        rows = -(-split * WIDTHS[self.width] // cfg.sb_word_bits)
+        if rows.sum(3).max() > min(cfg.sb_words, 255) or split.max() > SEGMENT_LIMIT:
+            return None
+        return split, np.array(windows)
+
+    def fits(self, t: Tiling) -> bool:
+        cfg, (rows, columns) = self.cfg, self._largest(t)
+        width = (columns - 1) * self.x.stride + self.x.taps
+        height = (rows - 1) * self.y.stride + self.y.taps if t.block else 1
+        return (t.groups * rows * columns <= min(cfg.nbout_vectors, 255)
+                and width * height * t.chunk <= min(cfg.nbin_granules, 4095)
+                and columns <= 255 and self.x.stride * t.chunk < 1 << 12
+                and self._sets(t.chunk, t.kernel_rows, t.kernel_columns, t.block) is not None)
+
+    def _largest(self, t: Tiling) -> tuple[int, int]:
+        """Rows and columns of sums of a tile at most."""
+        rows, columns = (min(axis.sums, (n - 1) * axis.pool_s + axis.pool_k)
+                         for axis, n in ((self.y, t.rows), (self.x, t.columns)))
+        return rows, columns
+
+    def estimate(self, t: Tiling) -> float:
+        """Cycles: the busiest of bus, multipliers and stores, and what none of them hides."""
+        cfg, stage = self.cfg, self.stage
+        found = self._sets(t.chunk, t.kernel_rows, t.kernel_columns, t.block)
+        assert found is not None
+        synapses, windows = found
+        groups, passes = len(stage.groups), -(-len(stage.groups) // t.groups)
+        tiles = [(self.y.sums_of(a, b), self.x.sums_of(c, d))
+                 for a, b in spans(self.y.outputs, t.rows)
+                 for c, d in spans(self.x.outputs, t.columns)]
+        images = stage.plane.images
+        positions = images * sum((a[1] - a[0]) * (b[1] - b[0]) for a, b in tiles)
+        sets = int(np.prod(synapses.shape[1:3])) * synapses.shape[4]
+        chosen = synapses * self.density / cfg.tn
+        vectors = np.maximum(windows, chosen + 0.45 * (chosen > 0) + (chosen == 0))
+        seen = (cfg.sb_view - 0.5) * (cfg.sb_word_bits // WIDTHS[self.width])
+        views = max(1.0, cfg.tn / self.density / seen) if self.density else 1.0
+        compute = positions * float(vectors.sum()) * views
+        rows = -(-synapses * WIDTHS[self.width] // cfg.sb_word_bits)
+        index = -(-int(windows) * synapses.shape[3] * cfg.window // cfg.memory_bits)
+        of_sets = float(rows.sum()) * cfg.sb_beats + groups * sets * (index + 1)
+        of_sets += groups * cfg.bias_beats
+        once = sets == 1 and t.groups == 1
+        loads = of_sets * (1 if once else images * len(tiles))
+        bursts = loads / 12 + groups * sets * 3 * (1 if once else images * len(tiles))
+        beats, count = self._neurons(t, tiles)
+        alone = t.block and len(tiles) == 1 and synapses.shape[1] == 1
+        times = images * (1 if alone else passes)
+        loads, bursts = loads + beats * times, bursts + count * times
+        # A word for nearly every COMPUTE and LOAD.
+        computes = positions / max(1, t.columns) * sets * groups * synapses.shape[3]
+        loads += computes + count * times
+        latency = self.memory.latency
+        bus = max(loads, bursts * (latency + TURN) / min(IN_FLIGHT, self.memory.outstanding))
+        bus *= self.memory.bandwidth[1] / self.memory.bandwidth[0]
+        pixels = images * stage.output.h * stage.output.w * groups
+        reads = self.y.pool_k * self.x.pool_k
+        stores = pixels * max(reads + STORE, (latency + TURN) / IN_FLIGHT)
+        first = latency + beats / max(1, len(tiles)) + of_sets / max(1, groups * sets)
+        last = latency + stores / max(1, len(tiles) * passes)
+        return max(compute, bus, stores) + first + last
+
+    def _neurons(self, t: Tiling, tiles: list) -> tuple[float, float]:
+        """Beats and bursts that a pass over an image loads into NBin."""
+        cfg, plane = self.cfg, self.stage.plane
+        per_beat = cfg.memory_bits / cfg.granule_bits
+        whole = t.chunk == plane.granules
+        chunks = -(-self.parts // t.chunk)
+        row_sets = 1 if t.block else -(-self.stage.layer.r // t.kernel_rows)
+        beats = bursts = 0.0
+        for (y0, y1), (x0, x1) in tiles:
+            top, bottom = self.y.inputs_of(y0, y1)
+            left, right = self.x.inputs_of(x0, x1)
+            rows = max(1, min(bottom, plane.h) - max(top, 0)) * row_sets
+            columns = max(1, min(right, plane.w) - max(left, 0))
+            size = -(-(columns * t.chunk if whole else t.chunk) // per_beat)
+            lines = rows * (1 if whole else columns) * chunks
+            beats += lines * size
+            bursts += lines * -(-size // BURST)
+        return beats, bursts
+
+    def candidates(self) -> Iterator[Tiling]:
+        layer, cfg = self.stage.layer, self.cfg
+        groups = len(self.stage.groups)
+        for chunk in _shares(self.parts):
+            for kernel_rows in _shares(layer.r):
+                for kernel_columns in _shares(layer.s) if kernel_rows == 1 else [layer.s]:
+                    for block in (False, True):
+                        if self._sets(chunk, kernel_rows, kernel_columns, block) is None:
+                            continue
+                        base = Tiling(block, 1, 1, 1, chunk, kernel_rows, kernel_columns)
+                        for count in _shares(min(groups, cfg.nbout_vectors)) if block else [1]:
+                            yield from self._tiles(replace(base, groups=count))
+
+    def _tiles(self, base: Tiling) -> Iterator[Tiling]:
+        for columns in _shares(self.x.outputs):
+            rows = None
+            for share in _shares(self.y.outputs):
+                t = replace(base, columns=columns, rows=share)
+                if self.fits(t):
+                    rows = share
+                    break
+            if rows:
+                yield replace(base, columns=columns, rows=rows)
+
+    def best(self) -> Tiling:
+        """The tiling of the fewest cycles; ValueError if none fits."""
+        found = min(self.candidates(), key=self.estimate, default=None)
+        if found is None:
+            raise ValueError(f"{self.stage.layer.name}: buffers must hold one output's neurons and "
+                             f"synapses of a granule and a kernel column; they are too small")
+        return found
+
+
+def _shares(n: int) -> list[int]:
+    """What an even share of n can be, largest first."""
+    return sorted({-(-n // parts) for parts in range(1, n + 1)}, reverse=True)
+
+
+def tiling(stage: Stage, books: Books, static: bool, density: float, memory: Memory
+           ) -> Tiling:
+    return Search(stage, books, static, density, memory).best()
