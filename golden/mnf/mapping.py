@@ -1,0 +1,277 @@
+"""Mapping of a layer onto the PEs (Section 5.3): equations 1 and 2, and the search for a mapping.
+
+A *pass* gives each PE one convolution group, one block of output channels and one band of output
+rows. `search` counts the vectors of every way to do so on the histogram of the layer's events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from golden.layers import Layer
+from golden.mnf.geometry import Axis, Geometry
+from golden.mnf.lanes import LaneMap, smallest_pitch
+from hw.mnf.config import MNFConfig
+
+
+def _up(value: int, by: int) -> int:
+    return -(-value // by)
+
+
+def equation_1(w: int, h: int, k: int, filters: int, neurons: int, weights: int) -> tuple[int, int]:
+    """PEs for a conv layer: as printed, and corrected. One input channel, `filters` maps.
+
+    Printed: max(w·h/N, k·k·c/W), which forgets how many maps of w × h there are. Corrected: whole
+    maps to a PE, ⌊N/(w·h)⌋ of them, and all the weights. ValueError if a PE cannot hold a map.
+    """
+    if w * h > neurons:
+        raise ValueError(f"a map of {w} × {h} must fit the {neurons} neurons of a PE")
+    printed = max(_up(w * h, neurons), _up(k * k * filters, weights))
+    return printed, max(_up(filters, neurons // (w * h)), _up(k * k * filters, weights))
+
+
+def equation_2(m: int, n: int, neurons: int, weights: int) -> int:
+    """PEs for an FC layer of m inputs and n outputs."""
+    return max(_up(n, neurons), _up(m * n, weights))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mapping:
+    """How a layer runs. `lanes` is the map of a whole pass: its `groups` are a PE's at most.
+
+    In a pass `band_ways` bands of `height` rows times `channel_ways` blocks times `group_ways`
+    convolution groups run side by side; `channels` input channels (stride phases not counted)
+    have their weights in the SRAM at a time.
+    """
+
+    layer: Layer
+    config: MNFConfig
+    lanes: LaneMap
+    height: int
+    band_ways: int
+    channel_ways: int
+    group_ways: int
+    block_groups: int           # groups of kl output channels of a PE, over all its passes
+    channels: int
+
+    @property
+    def bands(self) -> list[tuple[int, int]]:
+        """Output rows [first, last) of each band."""
+        ho = self.layer.ho
+        return [(first, min(first + self.height, ho)) for first in range(0, ho, self.height)]
+
+    @property
+    def band_passes(self) -> int:
+        return _up(len(self.bands), self.band_ways)
+
+    @property
+    def channel_passes(self) -> int:
+        return _up(self.block_groups, self.lanes.groups)
+
+    @property
+    def group_passes(self) -> int:
+        return _up(self.layer.groups, self.group_ways)
+
+    @property
+    def load_passes(self) -> int:
+        """Passes over parts of the input channels, of which the last one fires."""
+        return _up(self.layer.c // self.layer.groups, self.channels)
+
+    @property
+    def passes(self) -> int:
+        return self.band_passes * self.channel_passes * self.group_passes * self.load_passes
+
+    @property
+    def pes(self) -> int:
+        """PEs at work."""
+        return self.band_ways * self.channel_ways * self.group_ways
+
+    @cached_property
+    def interior(self) -> float:
+        """Lanes busy on an event that reaches all that it can, on average over the phases."""
+        geometry, lanes = Geometry.of(self.layer), self.lanes
+        work = words = 0
+        for row in range(geometry.rows.phases):
+            for col in range(geometry.cols.phases):
+                taps = _taps(geometry.rows, row), _taps(geometry.cols, col)
+                tiles = _up_from(taps[0], lanes.taps[0], lanes.pr) * _up_from(
+                    taps[1], lanes.taps[1], lanes.pc)
+                work += taps[0] * taps[1] * lanes.kl
+                words += tiles * self.config.lanes
+        return work / words
+
+    @property
+    def remainder(self) -> float:
+        """Output channels of the layer over the places that PEs and passes have for them."""
+        places = self.channel_ways * self.block_groups * self.lanes.kl
+        return self.layer.k // self.layer.groups / places
+
+
+def _taps(axis: Axis, phase: int) -> int:
+    return _up(axis.kernel - phase, axis.stride)
+
+
+def _up_from(taps: int, most: int, window: int) -> int:
+    """Tiles that a phase of `taps` taps reaches: aligned at the last tap, from `most` − taps."""
+    return (most - 1) // window - (most - taps) // window + 1
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Cycles of a mapping by what PEs do, were each alone: the network and FIFOs left out."""
+
+    mapping: Mapping
+    compute: int                # Σ over passes of the vectors of its busiest PE
+    vectors: int                # Σ over passes and PEs
+    load: int                   # beats of the weight words from memory
+    drain: int                  # Σ over passes of the sums of a PE, if nothing overlapped
+
+    @property
+    def total(self) -> int:
+        return self.compute + self.load
+
+
+class Histogram:
+    """Pixels of a plane [C, H, W] that fire, by convolution group, row and column."""
+
+    def __init__(self, layer: Layer, plane: np.ndarray) -> None:
+        groups = layer.groups
+        fired = (plane != 0).reshape(groups, -1, layer.h, layer.w)
+        self.counts = np.count_nonzero(fired, axis=1).astype(np.int64)      # [group, H, W]
+
+
+def tiles_reached(axis: Axis, size: int, window: int, first: int, last: int) -> np.ndarray:
+    """Tiles that each of `size` pixels of an axis reaches among outputs [first, last); 0: none."""
+    reach = axis.reach(np.arange(size), first, last)
+    flipped = axis.taps - 1 - reach.tap
+    count = (flipped + reach.jump) // window - flipped // window + 1
+    return np.where(reach.hit, count, 0)
+
+
+def estimate(mapping: Mapping, histogram: Histogram) -> Estimate:
+    """Counts vectors, loaded words and drained sums of a mapping."""
+    layer, lanes, config = mapping.layer, mapping.lanes, mapping.config
+    geometry = Geometry.of(layer)
+    across = tiles_reached(geometry.cols, layer.w, lanes.pc, 0, layer.wo)
+    rows = histogram.counts @ across                                    # [group, H]
+    work = np.array([rows @ tiles_reached(geometry.rows, layer.h, lanes.pr, *band)
+                     for band in mapping.bands])                        # [band, group]
+    busiest = _busiest(_busiest(work, mapping.band_ways, 0), mapping.group_ways, 1)
+    blocks = _up(layer.k // layer.groups, lanes.kl)                     # groups of kl channels
+    vectors = int(work.sum()) * blocks
+    channels = layer.c // layer.groups * geometry.phases
+    # Bands share weights and follow each other, so that each word comes once; but where the sums
+    # wait for the weights of other input channels, every band needs all of them again.
+    words = channels * lanes.tiles[0] * lanes.tiles[1] * blocks * layer.groups
+    words *= mapping.band_passes if mapping.load_passes > 1 else 1
+    load = _up(words * config.word_bits, config.memory_bits)
+    drained = (mapping.band_passes * mapping.group_passes * mapping.block_groups * lanes.stretch
+               * lanes.used)
+    return Estimate(mapping, int(busiest.sum()) * mapping.block_groups, vectors, load, drained)
+
+
+def _busiest(work: np.ndarray, ways: int, axis: int) -> np.ndarray:
+    """The largest of every `ways` neighbours along an axis: they run side by side."""
+    return np.maximum.reduceat(work, np.arange(0, work.shape[axis], ways), axis)
+
+
+def windows(config: MNFConfig, taps: tuple[int, int]) -> Iterator[tuple[int, int, int]]:
+    """(pr, pc, kl) worth trying: no window larger than the sub-filter, as many channels as fit."""
+    for pr in range(1, min(taps[0], config.max_window) + 1):
+        for pc in range(1, min(taps[1], config.max_window) + 1):
+            if pr * pc <= config.lanes:
+                yield pr, pc, config.lanes // (pr * pc)
+
+
+def mappings(layer: Layer, config: MNFConfig,
+             only: tuple[int, int, int] | None = None) -> Iterator[Mapping]:
+    """Every mapping that `search` compares, or those of one window: each fits the SRAMs."""
+    geometry = Geometry.of(layer)
+    step = layer.pool.s if layer.pool else 1
+    for pr, pc, kl in [only] if only else windows(config, geometry.taps):
+        kl = min(kl, layer.k // layer.groups)
+        pitch = smallest_pitch(layer.wo, pr, pc)
+        for group_ways in _ways(layer.groups, config.pes):
+            for band_ways in range(1, config.pes // group_ways + 1):
+                channel_ways = config.pes // (group_ways * band_ways)
+                block = _up(_up(layer.k // layer.groups, kl), channel_ways)
+                for height in _heights(layer.ho, band_ways, step):
+                    stretch = _up(height * pitch, pr * pc)
+                    found = _fit(layer, config, geometry, LaneMap(
+                        pr=pr, pc=pc, kl=kl, pitch=pitch, taps=geometry.taps, stretch=stretch),
+                        block)
+                    if found:
+                        lanes, channels = found
+                        yield Mapping(layer=layer, config=config, lanes=lanes, height=height,
+                                      band_ways=band_ways, channel_ways=channel_ways,
+                                      group_ways=group_ways, block_groups=block,
+                                      channels=channels)
+
+
+def _ways(count: int, most: int) -> list[int]:
+    """Side by side: one, as many as there are or fit."""
+    return sorted({1, min(count, most)})
+
+
+def _heights(ho: int, ways: int, step: int) -> list[int]:
+    """Band heights that fill a whole number of passes of `ways` bands, multiples of `step`."""
+    found = set()
+    for passes in range(1, 17):
+        found.add(min(ho, _up(_up(ho, ways * passes), step) * step))
+    return sorted(found)
+
+
+def _fit(layer: Layer, config: MNFConfig, geometry: Geometry, one: LaneMap,
+         block: int) -> tuple[LaneMap, int] | None:
+    """As many groups, and input channels, at a time as the SRAMs hold; None if not even one.
+
+    Groups are dealt evenly over the passes that they need.
+    """
+    channels = geometry.channels
+    most = config.acc_entries // one.stretch
+    if not most or one.tiles[0] * one.tiles[1] * geometry.phases > config.weight_words:
+        return None
+    room = config.weight_words // (one.tiles[0] * one.tiles[1] * geometry.phases)
+    most = min(most, max(1, room // channels), config.bias_words // one.kl)
+    if not most:
+        return None
+    groups = _up(block, _up(block, most))
+    return replace(one, groups=groups), min(channels, room // groups)
+
+
+def search(layer: Layer, plane: np.ndarray, config: MNFConfig) -> Estimate:
+    """The mapping with the fewest estimated cycles; with the fewest passes among equals.
+
+    ValueError if no mapping fits.
+    """
+    histogram, geometry = Histogram(layer, plane), Geometry.of(layer)
+    best: Estimate | None = None
+    whole = {window: _whole(layer, histogram, geometry, window)
+             for window in windows(config, geometry.taps)}
+    for window in sorted(whole, key=lambda w: whole[w] / w[2]):
+        for mapping in mappings(layer, config, window):
+            # Bands only add to it, and no way of dealing is better than an even one.
+            least = whole[window] * mapping.block_groups // (
+                mapping.band_ways * mapping.group_ways)
+            if best is not None and least > best.total:
+                continue
+            found = estimate(mapping, histogram)
+            if best is None or (found.total, mapping.passes) < (best.total, best.mapping.passes):
+                best = found
+    if best is None:
+        raise ValueError(f"{layer.name}: a row of {layer.wo} outputs must fit the "
+                         f"{config.neurons} neurons of a PE, and the sub-filters of a channel its "
+                         f"{config.weights} weights")
+    return best
+
+
+def _whole(layer: Layer, histogram: Histogram, geometry: Geometry,
+           window: tuple[int, int, int]) -> int:
+    """Vectors of all convolution groups for one group of kl channels, without bands."""
+    across = tiles_reached(geometry.cols, layer.w, window[1], 0, layer.wo)
+    return int(((histogram.counts @ across)
+                @ tiles_reached(geometry.rows, layer.h, window[0], 0, layer.ho)).sum())

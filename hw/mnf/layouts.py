@@ -1,0 +1,96 @@
+"""What goes between the blocks of a PE, and what a pass tells them (hw/mnf/README.md)."""
+from enum import IntEnum
+
+from amaranth import *
+from amaranth.lib import data
+
+
+class Kind(IntEnum):
+    """Of a flit on an event link."""
+    EVENT = 0
+    END = 1
+    CONFIG = 2
+    WEIGHT = 3
+    BIAS = 4
+
+
+KIND_BITS = 3
+
+
+def event_layout(cfg):
+    """An input event; the start weight address is a row and a column of the kernel."""
+    return data.StructLayout({
+        "value": signed(cfg.data_bits), "channel": cfg.channel_bits, "tap_row": cfg.tap_bits,
+        "tap_col": cfg.tap_bits, "neuron": cfg.neuron_bits, "y_jump": cfg.tap_bits,
+        "x_jump": cfg.tap_bits})
+
+
+def input_layout(cfg):
+    """What the router interface gives the core: an event, or the end of the data."""
+    return data.StructLayout({"event": event_layout(cfg), "end": 1})
+
+
+def window_bits(cfg):
+    """Bits of a window's side."""
+    return cfg.max_window.bit_length()
+
+
+def reciprocal_shift(cfg):
+    """s such that (n · ⌈2^s / P⌉) >> s is n div P for every neuron address and P ≤ lanes."""
+    return cfg.neuron_bits + 1 + cfg.lane_bits
+
+
+def load_layout(cfg):
+    """What the load module holds during a pass: the lane map, and the pass's place in it."""
+    side, entry, lane = window_bits(cfg), cfg.entry_bits, range(cfg.lanes + 1)
+    return data.StructLayout({
+        "pr": side, "pc": side, "positions": lane,          # the window
+        "reciprocal": reciprocal_shift(cfg) + 1,            # ⌈2^s / positions⌉
+        "pitch": cfg.neuron_bits,
+        "tap_rows": cfg.tap_bits, "tap_cols": cfg.tap_bits,  # of the largest sub-filter, less 1
+        "tiles": 8, "tiles_across": cfg.tap_bits,           # of a group; in a row of tiles
+        "groups": entry + 1, "words": cfg.weight_bits + 1,  # of a channel; words = groups · tiles
+        "stretch": entry + 1,                               # entries per group
+        "down_entry": entry, "down_rotation": lane,         # from a row of tiles to the next
+        "across_entry": 1, "across_rotation": lane,         # from a tile to the next
+        "back": cfg.neuron_bits + 1,    # neurons, whole entries: no origin is below −back
+        "base": entry + 1})             # first entry of the sums, less those of `back`
+
+
+def vector_layout(cfg):
+    """One word of weights, its input, and its neuron addresses as the window's origin."""
+    return data.StructLayout({
+        "end": 1, "value": signed(cfg.data_bits), "entry": cfg.entry_bits,
+        "rotation": range(cfg.lanes), "rows": cfg.max_window, "cols": cfg.max_window})
+
+
+def work_layout(cfg):
+    """A vector with its weights."""
+    return data.StructLayout({"vector": vector_layout(cfg), "weights": cfg.word_bits})
+
+
+def slot_layout(cfg):
+    """Where a slot lies in the window, how many entries it is behind the origin."""
+    return data.StructLayout({
+        "used": 1, "row": range(cfg.max_window), "col": range(cfg.max_window),
+        "step": cfg.entry_bits})
+
+
+def dispatch_layout(cfg):
+    """What the dispatcher holds during a pass."""
+    return data.StructLayout({
+        "kl": range(cfg.lanes + 1), "used": range(cfg.lanes + 1),
+        "slots": data.ArrayLayout(slot_layout(cfg), cfg.lanes)})
+
+
+def operand_layout(cfg):
+    """What a MAC gets beside the value."""
+    return data.StructLayout({
+        "enable": 1, "entry": cfg.entry_bits, "weight": signed(cfg.data_bits)})
+
+
+def operands_layout(cfg):
+    """What the MAC cluster gets in a cycle."""
+    return data.StructLayout({
+        "end": 1, "value": signed(cfg.data_bits),
+        "lanes": data.ArrayLayout(operand_layout(cfg), cfg.lanes)})
