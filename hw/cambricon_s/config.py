@@ -12,6 +12,7 @@ def _bits(count):
 
 
 WIDTHS = (1, 2, 4, 8, 16)       # bits of a synapse in the SB
+ENTRIES = 256                   # of a codebook: indices of 8 bits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +115,11 @@ class CambriconSConfig:
     def nbout_vectors(self):
         """Vectors of Tm sums that a side holds."""
         return self.nbout_bytes * 4 // (self.tm * self.acc_bits)
+
+    @property
+    def book_rows(self):
+        """Beats of a codebook."""
+        return ENTRIES * self.data_bits // self.memory_bits
 
     @property
     def sb_beats(self):

@@ -3,6 +3,9 @@
 from amaranth import *
 from amaranth.lib import data
 
+from .instruction import DESCRIPTOR_FIELDS, INSTRUCTION, field_bits
+
+ADDRESS = 25        # bits of addresses in buffers, beyond any that an instruction can say
 
 def window_layout(cfg):
     """A window on its way to NSM. ``count`` neurons are there; ``last`` ends the segment;
@@ -43,3 +46,50 @@ def issue_layout(cfg):
         "last": 1,
         "synapses": cfg.target_bits + 1,
     })
+
+
+def slot_layout(cfg, slot):
+    """A slot of an instruction, as `INSTRUCTION` has it; ``there`` says that it is."""
+    fields = {name: field_bits(cfg, width) for name, width in INSTRUCTION[slot]}
+    return data.StructLayout({**fields, "there": 1})
+
+
+def instruction_layout(cfg):
+    return data.StructLayout({slot: slot_layout(cfg, slot) for slot in INSTRUCTION})
+
+
+def descriptor_layout():
+    return data.StructLayout(dict(DESCRIPTOR_FIELDS) | {"crc": 32})
+
+
+def pair_layout():
+    """An event of a pair of sides, in this cycle. Of a take, ``ends``: the side is published, or
+    released, when what was taken is done."""
+    return data.StructLayout({"valid": 1, "side": 1, "ends": 1})
+
+
+def fill_layout(cfg):
+    """A beat on its way into a buffer, in this cycle.
+
+    ``index``: its first unit's number in its row of the LOAD; ``part``: which beat of that unit it
+    is, where one has several. Units from ``low`` up to ``high`` count; unit n goes to address
+    ``base`` + n (modulo 2^ADDRESS).
+    """
+    return data.StructLayout({
+        "valid": 1, "to": field_bits(cfg, "buffer"), "side": 1, "base": ADDRESS, "index": ADDRESS,
+        "part": ADDRESS, "low": ADDRESS, "high": ADDRESS, "data": cfg.memory_bits})
+
+
+def segment_layout(cfg):
+    """What the blocks behind NSM must know of a segment. ``publish`` and the releases: with it,
+    its COMPUTE ends."""
+    return data.StructLayout({
+        "width": 3, "sb_side": 1, "sb_word": cfg.sb_addr_bits, "synapses": cfg.target_bits + 1,
+        "book_side": 1, "nbout_side": 1, "vector": range(cfg.nbout_vectors), "begin": 1,
+        "publish": 1, "release_sb": 1, "release_book": 1})
+
+
+def issued_layout(cfg):
+    """An issue of this cycle and the segment that it is of."""
+    return data.StructLayout({"valid": 1, "issue": issue_layout(cfg),
+                              "segment": segment_layout(cfg)})

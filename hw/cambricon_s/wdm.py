@@ -4,7 +4,9 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-ENTRIES = 256       # of a codebook: indices of 8 bits
+from hw.common.select import select
+
+from .config import ENTRIES
 
 
 class WDM(wiring.Component):
@@ -20,8 +22,8 @@ class WDM(wiring.Component):
 
     Members
     -------
-    write : In(Signature): ``en``, ``side``, ``index``, ``value``
-        One entry per cycle.
+    write : In(Signature): ``en``, ``side``, ``row``, ``data``
+        As many entries as a beat has, from ``row`` times as many on.
     used : In(range(ENTRIES + 1))
         Entries of the codebook that is read.
     side : In(1)
@@ -38,8 +40,8 @@ class WDM(wiring.Component):
         self.cfg = cfg
         super().__init__({
             "write": In(wiring.Signature({
-                "en": Out(1), "side": Out(1), "index": Out(range(ENTRIES)),
-                "value": Out(signed(cfg.data_bits))})),
+                "en": Out(1), "side": Out(1), "row": Out(range(max(2, cfg.book_rows))),
+                "data": Out(cfg.memory_bits)})),
             "used": In(range(ENTRIES + 1)),
             "side": In(1),
             "plain": In(1),
@@ -53,21 +55,27 @@ class WDM(wiring.Component):
         m = Module()
         cfg = self.cfg
         # One memory with a read port per lane: a codebook is small, and a macro per lane is not.
-        m.submodules.codebook = codebook = Memory(shape=signed(cfg.data_bits), depth=2 * ENTRIES,
+        # Its rows are beats, so that it is written as fast as it comes.
+        entries = cfg.memory_bits // cfg.data_bits
+        low = entries.bit_length() - 1
+        m.submodules.codebook = codebook = Memory(shape=cfg.memory_bits, depth=2 * cfg.book_rows,
                                                   init=[])
         write = codebook.write_port()
-        m.d.comb += [write.en.eq(self.write.en), write.data.eq(self.write.value),
-                     write.addr.eq(Cat(self.write.index, self.write.side))]
+        m.d.comb += [write.en.eq(self.write.en), write.data.eq(self.write.data),
+                     write.addr.eq(self.write.side * cfg.book_rows + self.write.row)]
         beyond = Signal(cfg.tn)
         plain = Signal()
         m.d.sync += [self.error.eq(beyond.any()), plain.eq(self.plain)]
         for n in range(cfg.tn):
             read = codebook.read_port(domain="sync")
             passed = Signal(signed(cfg.data_bits), name=f"passed_{n}")
+            place = Signal(low, name=f"place_{n}")
+            found = select([read.data[k:k + cfg.data_bits]
+                            for k in range(0, cfg.memory_bits, cfg.data_bits)], place)
             m.d.comb += [
-                read.addr.eq(Cat(self.index[n][:8], self.side)), read.en.eq(1),
+                read.addr.eq(self.side * cfg.book_rows + self.index[n][low:8]), read.en.eq(1),
                 beyond[n].eq(self.valid[n] & ~self.plain & (self.index[n] >= self.used)),
-                self.synapse[n].eq(Mux(plain, passed, read.data)),
+                self.synapse[n].eq(Mux(plain, passed, found)),
             ]
-            m.d.sync += passed.eq(self.index[n][:cfg.data_bits].as_signed())
+            m.d.sync += [passed.eq(self.index[n][:cfg.data_bits]), place.eq(self.index[n])]
         return m

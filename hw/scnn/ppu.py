@@ -4,6 +4,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.common.divider import AverageDivider
 from hw.common.numeric import round_shift_half_even
 
 from .activation_ram import write_layout
@@ -145,7 +146,7 @@ class PPU(wiring.Component):
         with m.If(advance & tag.valid & tag.stored):
             m.d.sync += [some.eq(known | tag.read), best.eq(maximum), total.eq(after)]
 
-        m.submodules.divider = divider = AverageDivider(cfg)
+        m.submodules.divider = divider = AverageDivider(cfg.data_bits)
         average, averages = Signal(), Signal()      # now; in this layer
         m.d.sync += averages.eq(lay.pool == 2)
         m.d.comb += [
@@ -162,47 +163,3 @@ class PPU(wiring.Component):
             sample.end.eq(tag.end),
         ]
         return sample, average & ~divider.ready
-
-
-class AverageDivider(wiring.Component):
-    """``round_half_even(i / area)``, restoring, ``data_bits`` cycles and one to start.
-
-    ``start`` is held with ``i`` and ``area`` until ``ready``; ``take`` ends it.
-    """
-
-    def __init__(self, cfg):
-        self.bits = cfg.data_bits
-        super().__init__({
-            "i": In(signed(self.bits + 16)),
-            "area": In(16),
-            "start": In(1),
-            "take": In(1),
-            "ready": Out(1),
-            "o": Out(signed(self.bits)),
-        })
-
-    def elaborate(self, platform):
-        m = Module()
-        bits = self.bits
-        magnitude, negative = Signal(bits + 16), Signal()
-        rest, quotient = Signal(bits + 18), Signal(bits)
-        count, busy = Signal(range(bits + 1)), Signal()
-        m.d.comb += [negative.eq(self.i < 0), magnitude.eq(Mux(negative, -self.i, self.i))]
-        trial = Signal(signed(bits + 20))
-        m.d.comb += trial.eq(Cat(quotient[-1], rest) - self.area)
-        with m.If(self.take):
-            m.d.sync += busy.eq(0)
-        with m.Elif(self.start & ~busy):
-            # |i| < area * 2^bits, so the part above the quotient's bits is a valid remainder.
-            m.d.sync += [busy.eq(1), count.eq(bits), rest.eq(magnitude >> bits),
-                         quotient.eq(magnitude[:bits])]
-        with m.Elif(count.any()):
-            fits = trial >= 0
-            m.d.sync += [count.eq(count - 1), quotient.eq(Cat(fits, quotient)),
-                         rest.eq(Mux(fits, trial, Cat(quotient[-1], rest)))]
-        double = rest << 1
-        up = (double > self.area) | ((double == self.area) & quotient[0])
-        result = Signal(signed(bits + 1))
-        m.d.comb += [result.eq(quotient + up), self.ready.eq(busy & ~count.any()),
-                     self.o.eq(Mux(negative, -result, result))]
-        return m

@@ -3,17 +3,18 @@
 import cocotb
 from cocotb.triggers import RisingEdge
 
-from hw.cambricon_s.config import CambriconSConfig
-from hw.cambricon_s.wdm import ENTRIES
+from hw.cambricon_s.config import ENTRIES, CambriconSConfig
 from sim.common.bench import bench_config, rng, start
 
 
-async def write(dut, side, book, half):
-    for index, value in enumerate(book):
+async def write(dut, cfg, side, book):
+    size = cfg.memory_bits // cfg.data_bits
+    for row in range(0, len(book), size):
         dut.write__en.value = 1
         dut.write__side.value = side
-        dut.write__index.value = index
-        dut.write__value.value = value % (2 * half)
+        dut.write__row.value = row // size
+        dut.write__data.value = sum(value % (1 << cfg.data_bits) << n * cfg.data_bits
+                                    for n, value in enumerate(book[row:row + size]))
         await RisingEdge(dut.clk)
     dut.write__en.value = 0
 
@@ -25,7 +26,7 @@ async def looks_up_and_passes(dut):
     half = 1 << cfg.data_bits - 1
     books = [[rand.randrange(-half, half) for _ in range(count)] for count in (ENTRIES, 16)]
     for side, book in enumerate(books):
-        await write(dut, side, book, half)
+        await write(dut, cfg, side, book)
     wanted = None
     for _ in range(200):
         side, plain = rand.randint(0, 1), rand.random() < 0.2

@@ -19,12 +19,12 @@ class DMAInMemory(wiring.Component):
 
     `planted`: mutants of the one or the other in its place.
     """
-    def __init__(self, data_bits, planted=None, **parameters):
+    def __init__(self, data_bits, planted=None, strobes=False, **parameters):
         self.data_bits, self.planted = data_bits, planted
         self.reader, self.writer = (
             planted if hasattr(planted, channel) else cls(ADDR_BITS, data_bits, beats_bits=12,
-                                                          **parameters)
-            for cls, channel in ((Reader, "ar"), (Writer, "aw")))
+                                                          **parameters, **more)
+            for cls, channel, more in ((Reader, "ar", {}), (Writer, "aw", {"strobes": strobes})))
         members = {"window": In(window_layout(ADDR_BITS)), "stop": In(1)}
         for prefix, block in (("r", self.reader), ("w", self.writer)):
             for name in ("command", "data", "done", "error", "idle", "quiet"):

@@ -22,6 +22,11 @@ def test_bench(simulator, config):
              simulator=simulator, config={**config, "episodes": 8}, sources=(MEMORY_V,))
 
 
+def test_strobes():
+    simulate(DMAInMemory(64, strobes=True), "sim.common.bench_strobes", simulator="icarus",
+             config={"data_bits": 64, "max_burst": 16, "outstanding": 8}, sources=(MEMORY_V,))
+
+
 @pytest.mark.parametrize("data_bits, max_burst, outstanding, buffer, message", [
     (96, 16, 8, 32, "data_bits must be 64, 128, 256, 512 or 1024, not 96"),
     (128, 257, 8, 999, "max_burst must be 1 to 256 at 128 bits, not 257"),

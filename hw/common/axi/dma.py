@@ -277,11 +277,13 @@ class Writer(_Master):
         As for `Reader`.
     buffer : int or None
         Beats held; None: ``2 * max_burst``.
+    strobes : bool
+        Beats say which of their bytes are written; else all are.
 
     Members
     -------
     command : In(stream.Signature(command_layout(addr_bits, beats_bits)))
-    data : In(stream.Signature(beat_layout(data_bits)))
+    data : In(stream.Signature(beat_layout(data_bits, strobes)))
         ``last`` ends the region. Not ready without a region.
     done : Out(done_layout(beats_bits))
         For each region, in order, the beats written, in the cycle after its last B.
@@ -295,10 +297,11 @@ class Writer(_Master):
     error : Out(error_layout())
     """
     def __init__(self, addr_bits, data_bits, *, beats_bits=24, max_burst=16, outstanding=8,
-                 buffer=None, id_bits=1):
+                 buffer=None, id_bits=1, strobes=False):
+        self.beat = beat_layout(data_bits, strobes)
         bus = AXI4Signature(addr_bits, data_bits, id_bits).members
         super().__init__({
-            "data": In(stream.Signature(beat_layout(data_bits))),
+            "data": In(stream.Signature(self.beat)),
             "done": Out(done_layout(beats_bits)),
             "aw": bus["aw"],
             "w": bus["w"],
@@ -313,7 +316,7 @@ class Writer(_Master):
     def elaborate(self, platform):
         m = Module()
         tag = data.StructLayout({"final": 1, "total": self.beats_bits})
-        m.submodules.beats = beats = FIFO(beat_layout(self.data_bits), self.buffer)
+        m.submodules.beats = beats = FIFO(self.beat, self.buffer)
         m.submodules.bursts = bursts = FIFO(self._burst_layout(), self.outstanding)
         m.submodules.tags = tags = FIFO(tag, self.outstanding)    # bursts that lack their B
         active = Signal()
@@ -342,7 +345,7 @@ class Writer(_Master):
             leaving.eq(~active | (take & i.p.last)),
             check.o.ready.eq(leaving),
             beats.i.valid.eq(take),
-            beats.i.p.data.eq(i.p.data),
+            beats.i.payload.eq(i.payload),
             beats.i.p.last.eq(cut),
             bursts.i.valid.eq(take & cut),
             bursts.i.p.eq(Cat(address, C(0, 8) | held, i.p.last, (total + 1)[:self.beats_bits])),
@@ -371,7 +374,7 @@ class Writer(_Master):
             tags.i.p.total.eq(bursts.o.p.total),
             w.valid.eq((begun != 0) & beats.o.valid),
             w.payload.data.eq(beats.o.p.data),
-            w.payload.strb.eq(~0),
+            w.payload.strb.eq(beats.o.p.strb if "strb" in self.beat.members else ~0),
             w.payload.last.eq(beats.o.p.last),
             beats.o.ready.eq((begun != 0) & w.ready),
             ended.eq(w.valid & w.ready & w.payload.last),

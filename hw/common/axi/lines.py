@@ -18,9 +18,11 @@ def line_beats(content_bits, data_bits):
     return -(-(content_bits + 32) // data_bits)
 
 
-def beat_layout(data_bits):
-    """A beat as the DMA gives and takes it; ``last`` ends a command or a region."""
-    return data.StructLayout({"data": data_bits, "last": 1})
+def beat_layout(data_bits, strobes=False):
+    """A beat as the DMA gives and takes it; ``last`` ends a command or a region. With ``strobes``
+    a bit per byte says whether it is written."""
+    strobe = {"strb": data_bits // 8} if strobes else {}
+    return data.StructLayout({"data": data_bits, "last": 1, **strobe})
 
 
 def line_layout(shape):

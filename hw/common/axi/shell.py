@@ -32,12 +32,12 @@ COUNTERS_OFFSET = 0x100
 BEATS_BITS = 24
 
 
-def engine_members(descriptor, addr_bits, data_bits, counters):
+def engine_members(descriptor, addr_bits, data_bits, counters, strobes=False):
     """Members of an engine that a `Shell` can hold.
 
     descriptor : held from its first cycle until it is taken, which ends the layer
     read_command, read_data, write_command, write_data : the DMA's streams; commands are offered
-        only while a descriptor is
+        only while a descriptor is; with `strobes`, written beats say which of their bytes are
     write_done : a pulse per region written, its responses there
     progress : anything moved; the watchdog counts cycles without it
     clear, counting, counts : clear the counters; they run; their values, in order of the names
@@ -50,7 +50,7 @@ def engine_members(descriptor, addr_bits, data_bits, counters):
         "read_command": Out(command),
         "read_data": In(beats),
         "write_command": Out(command),
-        "write_data": Out(beats),
+        "write_data": Out(stream.Signature(beat_layout(data_bits, strobes))),
         "write_done": In(1),
         "progress": Out(1),
         "clear": In(1),
@@ -114,6 +114,8 @@ class Shell(wiring.Component):
         Of both DMA directions.
     write_buffer : int or None
         Beats that the `Writer` holds; None: its own default.
+    strobes : bool
+        As `engine_members` was told.
 
     Members
     -------
@@ -125,11 +127,11 @@ class Shell(wiring.Component):
 
     def __init__(self, engine, descriptor, *, counters, identification, version, addr_bits,
                  data_bits, watchdog=1 << 16, max_burst=16, outstanding=8,
-                 write_buffer=None):
+                 write_buffer=None, strobes=False):
         self.engine, self.descriptor, self.counters = engine, descriptor, tuple(counters)
         self.identification, self.version = identification, version
         self.addr_bits, self.data_bits, self.watchdog = addr_bits, data_bits, watchdog
-        self.write_buffer = write_buffer
+        self.write_buffer, self.strobes = write_buffer, strobes
         self.dma = {"beats_bits": BEATS_BITS, "max_burst": max_burst, "outstanding": outstanding}
         self.register_map = shell_registers(identification, version, self.counters)
         self.beats = -(-descriptor.size // data_bits)
@@ -151,7 +153,8 @@ class Shell(wiring.Component):
         m.d.comb += [inner.clk.eq(ClockSignal()), inner.rst.eq(ResetSignal() | reset)]
         m.submodules.regs = regs = self.regs
         reader = Reader(self.addr_bits, self.data_bits, **self.dma)
-        writer = Writer(self.addr_bits, self.data_bits, **self.dma, buffer=self.write_buffer)
+        writer = Writer(self.addr_bits, self.data_bits, **self.dma, buffer=self.write_buffer,
+                        strobes=self.strobes)
         engine = self.engine
         for name, block in (("reader", reader), ("writer", writer), ("engine", engine)):
             m.submodules[name] = DomainRenamer("engine")(block)
