@@ -53,12 +53,10 @@ class Filler:
         all_lines = lines(cfg, words)
         self.halves = [row_of_beats(cfg, "ib", all_lines[n:n + half], bits, side=n // half % 2)
                        for n in range(0, len(words), half)]
-        self.beats, self.closing = [], None
+        self.beats, self.closing = [], {}       # side: cycles until it is FULL
 
     def before(self):
         side = self.next % 2
-        if self.closing is not None:
-            self.state[self.closing], self.closing = State.FULL, None
         if not self.beats and self.next < len(self.halves) and self.state[side] == State.EMPTY:
             self.beats = list(self.halves[self.next])
             self.state[side], self.next = State.CLOSING, self.next + 1
@@ -71,11 +69,12 @@ class Filler:
         if self.beats:
             self.beats.pop(0)
             if not self.beats:
-                self.ended = 2
-        if getattr(self, "ended", 0):
-            self.ended -= 1
-            if not self.ended:
-                self.closing = self.filling
+                self.closing[self.filling] = 2
+        for side, left in list(self.closing.items()):
+            self.closing[side] = left - 1
+            if left == 1:
+                self.state[side] = State.FULL
+                del self.closing[side]
         used = pair_layout().from_bits(int(self.dut.used.value))
         if used.valid and used.ends:
             assert self.state[used.side] == State.FULL

@@ -126,6 +126,8 @@ async def waits_and_mistakes(dut):
     slot |= {"acquire": 1, "nbin_first": cfg.nbin_granules}
     dut.i__payload.value = slot_layout(cfg, "compute").const(slot).as_bits()
     ready(dut)
+    seen = False
     for _ in range(3):
         await RisingEdge(dut.clk)
-    assert int(dut.beyond.value)
+        seen |= bool(int(dut.beyond.value))
+    assert seen
