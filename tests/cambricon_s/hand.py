@@ -91,9 +91,10 @@ class Hand:
 
 
 def fc(cfg, rand, *, inputs, outputs, batch=1, width=16, density=1.0, zeros=0.0, entries=None,
-       dense=False, dynamic=True, function="none"):
+       dense=False, dynamic=True, function="none", spoil=None):
     """A fully connected layer in as many chunks as SB asks for. Returns (Hand, outputs' address,
-    expected int64 [batch, outputs], rows)."""
+    bytes from one row of outputs to the next, expected int64 [batch, outputs]). `spoil`: what
+    becomes of each instruction's text."""
     h, tn = Hand(cfg), cfg.tn
     limit = 1 << cfg.data_bits - 1
     padded = -(-inputs // tn) * tn
@@ -136,16 +137,19 @@ def fc(cfg, rand, *, inputs, outputs, batch=1, width=16, density=1.0, zeros=0.0,
             final = start + chunk >= inputs
             h.add(f"compute nbin_side=0 nbin_first={start // tn} positions={batch} "
                   f"position_step={padded // tn} outer=1 inner=1 run={n} sib_side={pingpong} "
-                  f"sb_side={pingpong} width={width.bit_length() - 1} synapses={taken} "
+                  f"sb_side={pingpong} sb_word=0 width={width.bit_length() - 1} synapses={taken} "
                   f"book_side={side} nbout_side={side} nbout_step=1 {flags} "
                   f"begin={int(start == 0)} acquire={int(start == 0)} publish={int(final)} "
                   f"release_sib=1 release_sb=1 release_book={int(final)} "
                   f"release_nbin={int(final and first == groups[-1])}")
             pingpong ^= 1
-        h.add(f"store nbout_side={side} rows=1 columns={batch} row_step=1 multiplier=3 "
+        h.add(f"store nbout_side={side} nbout_first=0 rows=1 columns={batch} row_step=1 "
+              "multiplier=3 "
               f"shift={shift} out_bits={cfg.data_bits - 1} function={function} pool_rows=1 "
               f"pool_columns=1 pool_s=1 lanes={lanes} pixel_pitch={pitch} release=1 "
               f"address={out + first * cfg.data_bits // 8}")
+    if spoil is not None:
+        h.words = [spoil(word) for word in h.words]
     h.finish()
     return h, out, pitch, _finish(sums, 3, shift, function, cfg)
 
