@@ -94,3 +94,25 @@ def operands_layout(cfg):
     return data.StructLayout({
         "end": 1, "value": signed(cfg.data_bits),
         "lanes": data.ArrayLayout(operand_layout(cfg), cfg.lanes)})
+
+
+def payload_bits(cfg):
+    """Of a flit on an event link: an event, or a third of a word of weights."""
+    return max(Shape.cast(event_layout(cfg)).width, -(-cfg.word_bits // 3), 48)
+
+
+def flit_layout(cfg):
+    """What storage sends: `dest` has a bit per node of the mesh."""
+    return data.StructLayout({"dest": cfg.nodes, "kind": KIND_BITS, "payload": payload_bits(cfg)})
+
+
+def result_layout(cfg):
+    """What a PE fires: a pixel of the next layer's map, or `end`: there are no more."""
+    return data.StructLayout({
+        "source": range(cfg.nodes), "end": 1, "value": signed(cfg.data_bits),
+        "channel": cfg.channel_bits, "y": cfg.coord_bits, "x": cfg.coord_bits})
+
+
+def weight_layout(cfg):
+    """A word on its way into the weight SRAM."""
+    return data.StructLayout({"address": cfg.weight_bits, "word": cfg.word_bits})
