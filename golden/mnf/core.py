@@ -35,8 +35,8 @@ def multiply(offered: np.ndarray, vectors: np.ndarray, config: MNFConfig) -> Tim
 @njit
 def _multiply(offered, vectors, depth):
     count = len(offered)
-    taken, first, last = (np.zeros(count, np.int64) for _ in range(3))
-    decoded = np.zeros(count, np.int64)     # leaves the event FIFO
+    taken, first, last = np.zeros_like(offered), np.zeros_like(offered), np.zeros_like(offered)
+    decoded = np.zeros_like(offered)        # leaves the event FIFO
     origin = divide = walk = finish = -1    # when the event before left these stages
     for n in range(count):
         taken[n] = offered[n]

@@ -6,6 +6,7 @@ tables.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from typing import Any
 
@@ -24,7 +25,7 @@ class Mesh:
         self.nodes = [(row, col) for row in range(rows) for col in range(cols)]
         starts = [p * rows // config.ports for p in range(config.ports)] + [rows]
         self.top: dict[int, tuple[int, int]] = {}         # by row: its port, the section's top row
-        for port, (first, end) in enumerate(zip(starts, starts[1:], strict=False)):
+        for port, (first, end) in enumerate(itertools.pairwise(starts)):
             self.top |= dict.fromkeys(range(first, end), (port, first))
         self.roots = [(first, 0) for first in starts[:-1]]
         self.inputs = numbered("port_i", config.ports) + numbered("pe_i", config.pes)
@@ -71,7 +72,8 @@ class Mesh:
     def _pe(self, at: Node) -> int:
         return at[0] * self.config.mesh_cols + at[1] - 1
 
-    def _copies(self, ready: dict[str, bool]) -> tuple[list[tuple[Node, str, int]], set[Node], bool]:
+    def _copies(self, ready: dict[str, bool]
+                ) -> tuple[list[tuple[Node, str, int]], set[Node], bool]:
         """(copies taken in this cycle, routers whose head leaves, whether one had a stray)."""
         taken, leaves, stray = [], set(), False
         for at in self.nodes:
@@ -115,7 +117,7 @@ class Mesh:
     def look(self, offered: dict[str, Any], ready: dict[str, bool]) -> tuple[Any, Any, Any]:
         taken = {f"port_i__{p}": self._space(self.events[root])
                  for p, root in enumerate(self.roots)}
-        words: dict[str, int | None] = {name: None for name in self.outputs}
+        words: dict[str, int | None] = dict.fromkeys(self.outputs)
         for at in self.nodes:
             if self._pe(at) >= 0:
                 taken[f"pe_i__{self._pe(at)}"] = self._space(self.results[at][2])

@@ -7,8 +7,14 @@ from amaranth.lib.wiring import In, Out
 from hw.common.stream.fifo import FIFO
 
 from .dispatcher import Dispatcher
-from .layouts import (dispatch_layout, input_layout, load_layout, operands_layout, weight_layout,
-                      work_layout)
+from .layouts import (
+    dispatch_layout,
+    input_layout,
+    load_layout,
+    operands_layout,
+    weight_layout,
+    work_layout,
+)
 from .load import Load
 from .mac_cluster import MACCluster
 

@@ -116,3 +116,33 @@ def result_layout(cfg):
 def weight_layout(cfg):
     """A word on its way into the weight SRAM."""
     return data.StructLayout({"address": cfg.weight_bits, "word": cfg.word_bits})
+
+
+MULTIPLIER_BITS = 31
+SHIFT_BITS = 6
+
+
+def drain_layout(cfg):
+    """What the activation module holds during a drain."""
+    lane, entry = range(cfg.lanes + 1), cfg.entry_bits + 1
+    return data.StructLayout({
+        "first": cfg.entry_bits, "groups": entry, "stretch": entry,     # where the sums lie
+        "kl": lane, "used": lane, "pitch": cfg.neuron_bits,
+        "rows": cfg.coord_bits, "cols": cfg.coord_bits,                 # of the band, of the plane
+        "channels": range(cfg.bias_words + 1),
+        "first_channel": cfg.channel_bits, "first_row": cfg.coord_bits,  # in the layer's output
+        "multiplier": MULTIPLIER_BITS, "shift": SHIFT_BITS,
+        "high": cfg.data_bits - 1,                                      # the largest output
+        "relu": 1, "threshold": cfg.data_bits - 1})
+
+
+def fired_layout(cfg):
+    """What the activation module gives the router interface; `end` after the last one."""
+    return data.StructLayout({
+        "end": 1, "value": signed(cfg.data_bits), "channel": cfg.channel_bits,
+        "y": cfg.coord_bits, "x": cfg.coord_bits})
+
+
+def bias_layout(cfg):
+    """A bias on its way into the PE."""
+    return data.StructLayout({"address": range(cfg.bias_words), "value": signed(cfg.acc_bits)})
