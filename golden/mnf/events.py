@@ -68,6 +68,36 @@ def generate(pixels: Pixels, geometry: Geometry, band: tuple[int, int], pitch: i
     return out[y.hit & x.hit].astype(np.int64)
 
 
+@dataclass(frozen=True)
+class Target:
+    """PEs that get the same events: a band and a part of the channels, both [first, last)."""
+
+    dest: int                   # a bit per node of the mesh
+    band: tuple[int, int]
+    channels: tuple[int, int]
+
+
+def generate_all(pixels: Pixels, geometry: Geometry, targets: list[Target],
+                 pitch: int) -> tuple[np.ndarray, np.ndarray]:
+    """The events of all targets, pixel by pixel: their destinations [N], and as `generate`'s."""
+    found = []
+    for n, target in enumerate(targets):
+        first, last = target.channels
+        own = np.flatnonzero((pixels.channel >= first) & (pixels.channel < last)
+                             & _reaches(pixels, geometry, target.band))
+        part = Pixels(pixels.value[own], pixels.channel[own] - first, pixels.y[own], pixels.x[own])
+        for pixel, row in zip(own, generate(part, geometry, target.band, pitch), strict=True):
+            found.append((pixel, n, target.dest, row))
+    found.sort(key=lambda one: one[:2])
+    return (np.array([dest for _, _, dest, _ in found], np.int64),
+            np.array([row for *_, row in found], np.int64).reshape(-1, len(FIELDS)))
+
+
+def _reaches(pixels: Pixels, geometry: Geometry, band: tuple[int, int]) -> np.ndarray:
+    return (geometry.rows.reach(pixels.y, *band).hit
+            & geometry.cols.reach(pixels.x, 0, geometry.cols.out).hit)
+
+
 def algorithm_1(event: Event, nc_filter: int, nc_output: int,
                 stride: int = 1) -> Iterator[tuple[int, int]]:
     """The (weight address, neuron address) pairs of a conv event, as the paper prints its loops.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from golden.mnf.events import Target
+from golden.mnf.geometry import Axis, Geometry
 from golden.mnf.lanes import LaneMap
 from hw.mnf.config import MNFConfig
 
@@ -38,3 +40,21 @@ def dispatch_setting(lanes: LaneMap, config: MNFConfig) -> dict[str, Any]:
             slots[d * lanes.kl + kk] = {"used": 1, "row": row, "col": col,
                                         "step": lanes.steps[d] % (1 << config.entry_bits)}
     return {"kl": lanes.kl, "used": lanes.used, "slots": slots}
+
+
+def generator_setting(geometry: Geometry, targets: list[Target], pitch: int,
+                      config: MNFConfig) -> dict[str, Any]:
+    """An event generator's registers for the layer that reads a map."""
+    stride = geometry.rows.stride
+
+    def axis(own: Axis) -> dict[str, int]:
+        return {"pad": own.pad, "taps": own.kernel // stride, "more": own.kernel % stride,
+                "out": own.out - 1}
+    return {
+        "stride": stride, "phase_cols": geometry.cols.phases, "phases": geometry.phases,
+        "reciprocal": -(-(1 << config.coord_bits + 1 + config.tap_bits) // stride),
+        "rows": axis(geometry.rows), "cols": axis(geometry.cols), "pitch": pitch,
+        "targets": [{"dest": t.dest, "first_row": t.band[0], "last_row": t.band[1] - 1,
+                     "first_channel": t.channels[0], "last_channel": t.channels[1] - 1}
+                    for t in targets],
+    }

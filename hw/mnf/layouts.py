@@ -146,3 +146,41 @@ def fired_layout(cfg):
 def bias_layout(cfg):
     """A bias on its way into the PE."""
     return data.StructLayout({"address": range(cfg.bias_words), "value": signed(cfg.acc_bits)})
+
+
+def pixel_layout(cfg):
+    """A pixel of a map as it is stored, whoever reads it."""
+    return data.StructLayout({"value": signed(cfg.data_bits), "channel": cfg.channel_bits,
+                              "y": cfg.coord_bits, "x": cfg.coord_bits})
+
+
+def stride_shift(cfg):
+    """s such that (u · ⌈2^s / t⌉) >> s is u div t for every padded coordinate and stride."""
+    return cfg.coord_bits + 1 + cfg.tap_bits
+
+
+def axis_layout(cfg):
+    """One axis of the layer that reads a map."""
+    return data.StructLayout({
+        "pad": cfg.coord_bits, "taps": cfg.tap_bits, "more": cfg.tap_bits,  # R div t, R mod t
+        "out": cfg.coord_bits})                                             # outputs, less 1
+
+
+def target_layout(cfg):
+    """PEs that get the same events: their band, their part of the channels."""
+    return data.StructLayout({
+        "dest": cfg.nodes, "first_row": cfg.coord_bits, "last_row": cfg.coord_bits,
+        "first_channel": cfg.channel_bits, "last_channel": cfg.channel_bits})
+
+
+def generator_layout(cfg):
+    """What an event generator holds during a pass. A target without `dest` is none."""
+    return data.StructLayout({
+        "stride": cfg.tap_bits, "reciprocal": stride_shift(cfg) + 1, "rows": axis_layout(cfg),
+        "cols": axis_layout(cfg), "phase_cols": cfg.tap_bits, "phases": 2 * cfg.tap_bits,
+        "pitch": cfg.neuron_bits, "targets": data.ArrayLayout(target_layout(cfg), cfg.pes)})
+
+
+def generated_layout(cfg):
+    """An event and the PEs that it is for."""
+    return data.StructLayout({"dest": cfg.nodes, "event": event_layout(cfg)})
