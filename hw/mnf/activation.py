@@ -161,7 +161,8 @@ class Activation(wiring.Component):
     setting, start, done, drain, row, row_valid
         As `Drain`; ``done`` when ``end`` was taken.
     bias : In(valid, bias_layout(cfg))
-        A bias for the pass, by channel of the pass. Only while ``done``.
+        A bias for the next drain, by channel of the pass: there are two sides, and ``start`` turns
+        them.
     o : Out(stream.Signature(fired_layout(cfg)))
     """
 
@@ -205,12 +206,16 @@ class Activation(wiring.Component):
 
     def _bias(self, m, index, advance):
         """The bias beside tag_0."""
+        size = 1 << (self.cfg.bias_words - 1).bit_length()
         m.submodules.biases = memory = Memory(
-            shape=signed(self.cfg.acc_bits), depth=self.cfg.bias_words, init=[])
-        write, read = memory.write_port(), memory.read_port()
-        m.d.comb += [write.en.eq(self.bias.valid), write.addr.eq(self.bias.bias.address),
-                     write.data.eq(self.bias.bias.value), read.addr.eq(index),
-                     read.en.eq(advance)]
+            shape=signed(self.cfg.acc_bits), depth=2 * size, init=[])
+        write, read, side = memory.write_port(), memory.read_port(), Signal()
+        with m.If(self.start):
+            m.d.sync += side.eq(~side)
+        bias = self.bias.bias
+        m.d.comb += [write.en.eq(self.bias.valid), write.data.eq(bias.value),
+                     write.addr.eq(Mux(side, size, 0) | bias.address),
+                     read.addr.eq(Mux(side, 0, size) | index), read.en.eq(advance)]
         return read.data
 
     def _requantise(self, m, scaled):

@@ -184,3 +184,20 @@ def generator_layout(cfg):
 def generated_layout(cfg):
     """An event and the PEs that it is for."""
     return data.StructLayout({"dest": cfg.nodes, "event": event_layout(cfg)})
+
+
+def pass_layout(cfg):
+    """Everything that a PE holds of a pass, as CONFIG flits write it: 32 bits each, in order."""
+    return data.StructLayout({
+        "fires": 1,         # the end of the data starts a drain
+        "waits": 1,         # events wait until what is drained is out: the sums share entries
+        "load": load_layout(cfg), "dispatch": dispatch_layout(cfg), "drain": drain_layout(cfg)})
+
+
+CONFIG_BITS = 32
+WEIGHT_POINTER = 0xffff     # CONFIG address: where the next word of weights goes
+
+
+def config_layout():
+    """The payload of CONFIG and BIAS flits."""
+    return data.StructLayout({"address": 16, "value": CONFIG_BITS})

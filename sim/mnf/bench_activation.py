@@ -56,7 +56,7 @@ async def fires_golden_s_events(dut, p_stall):
     await start(dut)
     await RisingEdge(dut.clk)
     fired = 0
-    for layer, tensors, share, sums in given["cases"]:
+    for layer, tensors, (share,), sums in given["cases"]:
         threshold = r.choice([0, 0, 1, 20])
         base = r.randint(0, cfg.acc_entries - share.lanes.groups * share.lanes.stretch)
         await set_up(dut, cfg, layer, share, tensors.bias, threshold, base)

@@ -8,13 +8,12 @@ from cocotb.triggers import RisingEdge
 
 from golden import layers as arithmetic
 from golden.mnf.core import multiply
-from golden.mnf.events import Event, Pixels, generate
-from golden.mnf.geometry import Geometry
 from golden.mnf.passes import words
 from golden.mnf.settings import dispatch_setting, load_setting
 from hw.mnf.layouts import dispatch_layout, input_layout, load_layout, weight_layout
 from sim.common.bench import bench_config, rng, start
 from sim.mnf.cases import packer
+from sim.mnf.flits import events_of
 
 
 @cocotb.test()
@@ -35,13 +34,6 @@ async def sums_and_cycles_are_golden_s(dut):
         await run(dut, cfg, share, events, offered, times)
         rows = await drain(dut, cfg)
         check_sums(layer, tensors, share, rows)
-
-
-def events_of(layer, tensors, share):
-    first = share.group * (layer.c // layer.groups)
-    pixels = Pixels.of(tensors.activations).channels(first + share.c[0], first + share.c[1])
-    rows = generate(pixels, Geometry.of(layer), share.band, share.lanes.pitch)
-    return [Event(*row) for row in rows.tolist()]
 
 
 async def set_up(dut, cfg, layer, tensors, share):

@@ -4,18 +4,48 @@ from dataclasses import replace
 
 import numpy as np
 
+from golden import layers as arithmetic
 from golden.mnf.mapping import mappings
 from golden.mnf.passes import passes
 from tests.common.random_layers import random_layer, random_tensors
 
 
-def random_case(seed, config):
-    """A layer, tensors and a PE's share of one of its mappings."""
+def random_shares(seed, config, parts=False):
+    """A layer, tensors and what a PE does for some of its sums: one share, or in `parts` of the
+    input channels several."""
     rnd = random.Random(seed)
     while True:
-        layer = replace(random_layer(rnd), batch=1, product_shift=0, bias=False)
-        ways = [m for m in mappings(layer, config) if m.load_passes == 1]
+        layer = replace(random_layer(rnd), batch=1, product_shift=0, bias=False, pool=None)
+        ways = [m for m in mappings(layer, config) if (m.load_passes > 1) == parts]
         if ways:
             break
-    shares = rnd.choice([s for s in passes(rnd.choice(ways)) if s])
-    return layer, random_tensors(np.random.default_rng(seed), layer), rnd.choice(shares)
+    every = list(passes(rnd.choice(ways)))
+    fires = rnd.choice([n for n, shares in enumerate(every) if shares and shares[0].fires])
+    own = rnd.randrange(len(every[fires]))
+    first = fires
+    while first and every[first - 1] and not every[first - 1][0].fires:
+        first -= 1
+    return (layer, random_tensors(np.random.default_rng(seed), layer),
+            [shares[own] for shares in every[first:fires + 1]])
+
+
+def random_case(seed, config):
+    """A layer, tensors and a PE's share of one of its mappings."""
+    layer, tensors, shares = random_shares(seed, config)
+    return layer, tensors, shares[0]
+
+
+def fired_case(seed, config, parts=False):
+    """The same with shares that end in a drain, outputs of all sizes, and the layer's sums
+    without bias."""
+    rnd = random.Random(seed)
+    layer, tensors, shares = random_shares(seed, config, parts)
+    bias = None
+    if rnd.random() < 0.6:
+        bias = np.random.default_rng(seed).integers(-3000, 3000, layer.k)
+    sums = arithmetic.sums(layer, tensors.weights, tensors.activations)
+    layer = replace(layer, bias=bias is not None, relu=rnd.random() < 0.5,
+                    multiplier=rnd.choice([1, 3, 2**20 + 7]))
+    most = max(1, int(np.abs(sums).max()) * layer.multiplier)
+    shift = max(0, most.bit_length() - rnd.choice([4, 7, 9]))
+    return replace(layer, shift=shift), replace(tensors, bias=bias), shares, sums

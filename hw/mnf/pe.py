@@ -1,0 +1,77 @@
+# Ref: Yu et al., "Multiply-and-Fire", Section 5.2, Fig. 5: processing element.
+from amaranth import *
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .activation import Activation
+from .core import Core
+from .layouts import drain_layout, flit_layout, result_layout
+from .router_interface import RouterInterface
+
+
+class PE(wiring.Component):
+    """Processing element: events in, fired events out. No pooling yet.
+
+    Flits set up a pass (registers, weights, biases), then come its events and END; a pass that
+    fires drains its sums, beside the next pass's flits as far as those need nothing of it.
+
+    Parameters
+    ----------
+    cfg : MNFConfig
+
+    Members
+    -------
+    node : In
+        Constant: where the PE is on the mesh.
+    i : In(stream.Signature(flit_layout(cfg)))
+    o : Out(stream.Signature(result_layout(cfg)))
+    busy : Out(1)
+        The MACs took a vector in this cycle.
+    macs : Out(range(lanes + 1))
+        Multiplications that began in the cycle before.
+    bad : Out(1)
+        A flit that a PE cannot take.
+    """
+
+    def __init__(self, cfg):
+        self.cfg = cfg
+        super().__init__({
+            "node": In(range(cfg.nodes)),
+            "i": In(stream.Signature(flit_layout(cfg))),
+            "o": Out(stream.Signature(result_layout(cfg))),
+            "busy": Out(1),
+            "macs": Out(range(cfg.lanes + 1)),
+            "bad": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        cfg = self.cfg
+        m.submodules.interface = interface = RouterInterface(cfg)
+        m.submodules.core = core = Core(cfg)
+        m.submodules.activation = activation = Activation(cfg)
+        wiring.connect(m, wiring.flipped(self.i), interface.i)
+        wiring.connect(m, interface.o, wiring.flipped(self.o))
+        wiring.connect(m, interface.events, core.i)
+        wiring.connect(m, activation.o, interface.fired)
+        wiring.connect(m, activation.drain, core.drain)
+
+        ended, pending = Signal(), Signal()         # the end was taken; its drain is to begin
+        held = Signal(drain_layout(cfg))            # the next pass may be set up meanwhile
+        m.d.comb += [
+            interface.node.eq(self.node), self.bad.eq(interface.bad), self.busy.eq(core.busy),
+            self.macs.eq(core.macs), core.load.eq(interface.setting.load),
+            core.dispatch.eq(interface.setting.dispatch), core.weight.eq(interface.weight),
+            ended.eq(core.end & interface.setting.fires),
+            interface.idle.eq(core.idle), interface.pending.eq(pending | ended),
+            interface.draining.eq(pending | ended | ~activation.done),
+            activation.start.eq(pending & activation.done),
+            activation.setting.eq(Mux(activation.start, interface.setting.drain, held)),
+            activation.bias.eq(interface.bias), activation.row_valid.eq(core.row_valid),
+        ]
+        m.d.comb += [activation.row[n].eq(core.row[n]) for n in range(cfg.lanes)]
+        with m.If(ended):
+            m.d.sync += pending.eq(1)
+        with m.Elif(activation.start):
+            m.d.sync += [pending.eq(0), held.eq(interface.setting.drain)]
+        return m
