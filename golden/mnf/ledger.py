@@ -1,4 +1,4 @@
-"""The paper's claims beside what any machine of its kind could reach (Tables 3 and 4)."""
+"""The paper's arithmetic, checked: equations 1 and 2, and Table 4 beside what can be reached."""
 
 from __future__ import annotations
 
@@ -51,3 +51,24 @@ def ledger(network: str, layers: Sequence[Layer],
         rows.append(Row(layer.name, *(ceil(layer.macs * part / MULTIPLIERS) for part in (
             1.0, activation, weight * activation))))
     return Ledger(tuple(rows), int(CLOCK / FRAMES[network]))
+
+
+def _ceil_div(value: int, by: int) -> int:
+    return -(-value // by)
+
+
+def equation_1(w: int, h: int, k: int, filters: int, neurons: int, weights: int) -> tuple[int, int]:
+    """PEs for a conv layer: as printed, and corrected. One input channel, `filters` maps.
+
+    Printed: max(w·h/N, k·k·c/W), which forgets how many maps of w × h there are. Corrected: whole
+    maps to a PE, ⌊N/(w·h)⌋ of them, and all the weights. ValueError if a PE cannot hold a map.
+    """
+    if w * h > neurons:
+        raise ValueError(f"a map of {w} × {h} must fit the {neurons} neurons of a PE")
+    printed = max(_ceil_div(w * h, neurons), _ceil_div(k * k * filters, weights))
+    return printed, max(_ceil_div(filters, neurons // (w * h)), _ceil_div(k * k * filters, weights))
+
+
+def equation_2(m: int, n: int, neurons: int, weights: int) -> int:
+    """PEs for an FC layer of m inputs and n outputs."""
+    return max(_ceil_div(n, neurons), _ceil_div(m * n, weights))

@@ -1,4 +1,4 @@
-"""Mapping of a layer onto the PEs (Section 5.3): equations 1 and 2, and the search for a mapping.
+"""Mapping of a layer onto the PEs (Section 5.3), and the search for one.
 
 A *pass* gives each PE one convolution group, one block of output channels and one band of output
 rows. `search` counts the vectors of every way to do so on the histogram of the layer's events.
@@ -20,23 +20,6 @@ from hw.mnf.config import MNFConfig
 
 def _up(value: int, by: int) -> int:
     return -(-value // by)
-
-
-def equation_1(w: int, h: int, k: int, filters: int, neurons: int, weights: int) -> tuple[int, int]:
-    """PEs for a conv layer: as printed, and corrected. One input channel, `filters` maps.
-
-    Printed: max(w·h/N, k·k·c/W), which forgets how many maps of w × h there are. Corrected: whole
-    maps to a PE, ⌊N/(w·h)⌋ of them, and all the weights. ValueError if a PE cannot hold a map.
-    """
-    if w * h > neurons:
-        raise ValueError(f"a map of {w} × {h} must fit the {neurons} neurons of a PE")
-    printed = max(_up(w * h, neurons), _up(k * k * filters, weights))
-    return printed, max(_up(filters, neurons // (w * h)), _up(k * k * filters, weights))
-
-
-def equation_2(m: int, n: int, neurons: int, weights: int) -> int:
-    """PEs for an FC layer of m inputs and n outputs."""
-    return max(_up(n, neurons), _up(m * n, weights))
 
 
 @dataclass(frozen=True, kw_only=True)

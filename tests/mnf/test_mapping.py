@@ -8,8 +8,8 @@ import pytest
 from golden import layers as arithmetic
 from golden.layers import Layer
 from golden.mnf.execute import execute
-from golden.mnf.ledger import ledger
-from golden.mnf.mapping import Histogram, equation_1, equation_2, estimate, mappings, search
+from golden.mnf.ledger import equation_1, equation_2, ledger
+from golden.mnf.mapping import Histogram, estimate, mappings, search
 from golden.mnf.passes import passes
 from hw.mnf.config import PRESETS
 from sparseforge.networks.network import network
