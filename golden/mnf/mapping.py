@@ -15,6 +15,7 @@ import numpy as np
 from golden.layers import Layer
 from golden.mnf.geometry import Axis, Geometry
 from golden.mnf.lanes import LaneMap, smallest_pitch
+from golden.mnf.limits import check
 from hw.mnf.config import MNFConfig
 
 
@@ -229,8 +230,9 @@ def _fit(layer: Layer, config: MNFConfig, geometry: Geometry, one: LaneMap,
 def search(layer: Layer, plane: np.ndarray, config: MNFConfig) -> Estimate:
     """The mapping with the fewest estimated cycles; with the fewest passes among equals.
 
-    ValueError if no mapping fits.
+    ValueError if no mapping fits, or a field of the hardware does not hold what it must.
     """
+    check(layer, config)
     histogram, geometry = Histogram(layer, plane), Geometry.of(layer)
     best: Estimate | None = None
     whole = {window: _whole(layer, histogram, geometry, window)

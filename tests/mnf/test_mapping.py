@@ -94,3 +94,18 @@ def test_a_plane_that_no_pe_holds():
     layer = Layer(name="wide", c=1, h=3, w=400, k=1, r=1, s=1)
     with pytest.raises(ValueError, match="wide: a row of 400 outputs must fit the 335 neurons"):
         search(layer, np.ones((1, 3, 400), np.int64), PRESETS["tiny"])
+
+
+@pytest.mark.parametrize("shape, message", [
+    ({"batch": 2}, "odd: batch must be at most 1, not 2"),
+    ({"r": 12, "h": 20}, "odd: kernel rows must be at most 11, not 12"),
+    ({"stride": 16}, "odd: stride must be at most 15, not 16"),
+    ({"h": 600}, "odd: input rows must be at most 511, not 600"),
+    ({"w": 510, "pad": 1}, "odd: output columns must be at most 511, not 512"),
+    ({"c": 70_000}, "odd: input channels must be at most 65536, not 70000"),
+    ({"product_shift": 1}, "odd: product_shift must be at most 0, not 1")])
+def test_refusals(shape, message):
+    layer = Layer(**{"name": "odd", "c": 1, "h": 3, "w": 3, "k": 1, "r": 1, "s": 1, **shape})
+    with pytest.raises(ValueError) as error:
+        search(layer, np.ones(layer.activations_shape, np.int8), PRESETS["paper"])
+    assert str(error.value) == message
