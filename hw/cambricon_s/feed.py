@@ -170,7 +170,7 @@ class Feed(wiring.Component):
         segment = self.segment
         m.d.comb += [self.segment_valid.eq(valid), segment.vector.eq(vector)]
         for name in ("width", "sb_side", "sb_word", "synapses", "book_side", "nbout_side",
-                     "begin"):
+                     "begin", "own"):
             m.d.comb += segment[name].eq(slot[name])
         for name in ("publish", "release_sb", "release_book"):
             m.d.comb += segment[name].eq(slot[name] & final)

@@ -5,7 +5,7 @@ from .config import CambriconSConfig, _bits
 # The VLIW word: for each slot its fields, lowest bits first, and their widths. 0 bits: addr_bits.
 # A name instead of a width is that of one of `CHOICES`, in whose order the numbers go.
 CHOICES = {
-    "buffer": ("nbin", "sib", "sb", "codebook", "bias", "ib"),
+    "buffer": ("nbin", "sib", "sb", "codebook", "bias", "ib", "every"),
     "function": ("none", "relu", "sigmoid", "tanh"),
     "pool": ("none", "max", "average"),
 }
@@ -17,7 +17,7 @@ INSTRUCTION: dict[str, tuple[tuple[str, int | str], ...]] = {
                 ("outer", 8), ("outer_step", 12), ("inner", 8), ("inner_step", 12), ("run", 16),
                 ("sib_side", 1), ("sib_word", 8), ("sb_side", 1), ("sb_word", 8), ("width", 3),
                 ("synapses", 14), ("book_side", 1), ("nbout_side", 1), ("nbout_first", 8),
-                ("nbout_step", 8), ("dense", 1), ("dynamic", 1), ("begin", 1),
+                ("nbout_step", 8), ("dense", 1), ("dynamic", 1), ("own", 1), ("begin", 1),
                 ("release_nbin", 1), ("release_sib", 1), ("release_sb", 1), ("release_book", 1),
                 ("acquire", 1), ("publish", 1)),
     "store": (("nbout_side", 1), ("nbout_first", 8), ("rows", 8), ("columns", 8), ("row_step", 8),

@@ -86,7 +86,7 @@ def segment_layout(cfg):
     return data.StructLayout({
         "width": 3, "sb_side": 1, "sb_word": cfg.sb_addr_bits, "synapses": cfg.target_bits + 1,
         "book_side": 1, "nbout_side": 1, "vector": range(cfg.nbout_vectors), "begin": 1,
-        "publish": 1, "release_sb": 1, "release_book": 1})
+        "publish": 1, "release_sb": 1, "release_book": 1, "own": 1})
 
 
 def issued_layout(cfg):

@@ -7,6 +7,7 @@ from hw.common.axi.dma import command_layout
 from hw.common.axi.lines import beat_layout
 from hw.common.axi.shell import BEATS_BITS
 from hw.common.crc import INIT, crc32_step
+from hw.common.select import select
 from hw.common.stream.fifo import FIFO
 
 from .instruction import CHOICES, line_beats
@@ -15,12 +16,12 @@ from .sides import State, can_fill
 
 TICKETS = 8                                         # loads on their way in
 PAIRS = ("nbin", "sib", "sb", "book", "ib")         # what LOAD fills
-PAIR_OF = (0, 1, 2, 3, 3, 4)                        # the pair of each of CHOICES["buffer"]
+PAIR_OF = (0, 1, 2, 3, 3, 4, 2)                     # the pair of each of CHOICES["buffer"]
 
 
 def pair_of(to):
     """A buffer's number in `PAIRS`."""
-    return Mux(to < 4, to, to - 1)[:3]
+    return select([Const(pair, 3) for pair in PAIR_OF], to)
 
 
 class Load(wiring.Component):
@@ -133,7 +134,8 @@ class Load(wiring.Component):
     def _units(self, m, to):
         """Of a buffer: the units of a beat, or the beats of a unit."""
         cfg = self.cfg
-        bits = {"nbin": cfg.granule_bits, "sib": cfg.window, "codebook": cfg.data_bits}
+        bits = {"nbin": cfg.granule_bits, "sib": cfg.window, "codebook": cfg.data_bits,
+                "every": max(cfg.sb_word_bits, cfg.memory_bits)}
         whole = {"sb": cfg.sb_beats, "bias": cfg.bias_beats, "ib": line_beats(cfg)}
         units, parts = Signal(8), Signal(ADDRESS)
         with m.Switch(to):

@@ -29,8 +29,9 @@ class NFU(wiring.Component):
     clear : In(1)
         Forgets the entries that the codebooks have.
     fill : In(fill_layout(cfg))
-        Units are rows of SB, entries of the codebook, Tm biases.
+        Units are rows of SB or words of every PE, entries of the codebook, Tm biases.
     issued : In(issued_layout(cfg))
+        Of a segment with ``own``, PE n multiplies synapse n alone.
     sb_used, book_used, filled : Out(pair_layout())
         Of SB and book: their last use; of NBout: the last vector of a COMPUTE is written.
     store_side : In(1), store_vector : In(range(nbout_vectors)), stored : Out(Tm · acc_bits)
@@ -78,20 +79,23 @@ class NFU(wiring.Component):
         return self.fill.to == CHOICES["buffer"].index(name)
 
     def _fill_sb(self, m, pes, row, wanted):
-        """Each PE's word lies at a place of its own in a row."""
+        """Each PE's word lies at a place of its own in a row; of "every", a beat's is for all."""
         cfg, fill = self.cfg, self.fill
         cell = min(cfg.sb_word_bits, cfg.memory_bits)
         parts = cfg.sb_word_bits // cell            # beats of a word
         each = cfg.memory_bits // cell              # words of a beat
-        here, beyond = Signal(), Signal()
-        m.d.comb += [here.eq(wanted & self._is("sb") & ~beyond),
-                     beyond.eq(wanted & self._is("sb") & (row >= cfg.sb_words))]
+        here, every, beyond = Signal(), Signal(), Signal()
+        m.d.comb += [every.eq(self._is("every")),
+                     here.eq(wanted & (self._is("sb") | every) & ~beyond),
+                     beyond.eq(wanted & (self._is("sb") | every) & (row >= cfg.sb_words))]
         for n, pe in enumerate(pes):
             first, low = n * parts // each, n % each * cell
             m.d.comb += [
-                pe.fill.valid.eq(here & (fill.part >= first) & (fill.part < first + parts)),
+                pe.fill.valid.eq(here & (every | (fill.part >= first)
+                                         & (fill.part < first + parts))),
                 pe.fill.side.eq(fill.side), pe.fill.word.eq(row),
-                pe.fill.part.eq(fill.part - first), pe.fill.data.eq(fill.data[low:low + cell]),
+                pe.fill.part.eq(Mux(every, fill.part, fill.part - first)),
+                pe.fill.data.eq(Mux(every, fill.data[:cell], fill.data[low:low + cell])),
             ]
         return beyond
 
@@ -149,8 +153,10 @@ class NFU(wiring.Component):
         for n in range(self.cfg.tn):
             m.d.comb += [step.offsets[n].eq(first.issue.lanes[n].offset),
                          step.neurons[n].eq(third.issue.lanes[n].neuron)]
-        for pe in pes:
-            m.d.comb += pe.step.eq(step)
+        own = self._own(m, third)
+        for n, pe in enumerate(pes):
+            mine = Cat(number == n for number in own) | ~third.segment.own.replicate(self.cfg.tn)
+            m.d.comb += [pe.step.eq(step), pe.step.multiplied.eq(valid[3] & mine)]
         ends = Signal()
         m.d.comb += [
             ends.eq(now.valid & now.issue.last),
@@ -159,6 +165,19 @@ class NFU(wiring.Component):
             self.bad_synapses.eq(ends & (now.issue.synapses != now.segment.synapses)),
             self.bad_index.eq(Cat(pe.error for pe in pes).any()),
         ]
+
+    def _own(self, m, issued):
+        """Each lane's synapse's number in its segment: PE n's own is n."""
+        cfg, out, first = self.cfg, [], Signal(self.cfg.target_bits)
+        word = Signal(cfg.sb_addr_bits)
+        word_bits = cfg.sb_word_bits.bit_length() - 1
+        m.d.comb += [word.eq(issued.issue.word - issued.segment.sb_word),
+                     first.eq((word << word_bits) >> issued.segment.width)]
+        for n, lane in enumerate(issued.issue.lanes):
+            number = Signal(cfg.target_bits, name=f"number_{n}")
+            m.d.comb += number.eq(first + lane.offset)
+            out.append(number)
+        return out
 
     def _write(self, m, pes, past, bias):
         """A segment's sums to NBout: read a cycle before, written `LATENCY` after the issue."""

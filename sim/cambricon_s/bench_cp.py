@@ -126,6 +126,7 @@ async def words_in_order(dut, p_stall):
 
 def spoilt(cfg):
     good = {slot: {name: 1 for name, _ in fields} for slot, fields in INSTRUCTION.items()}
+    good["compute"]["width"] = 4
     good["store"]["out_bits"] = cfg.data_bits - 1
     for slot, field, value in (
             ("load", "to", None), ("load", "beats", 0), ("compute", "positions", 0),

@@ -19,6 +19,7 @@ def shape(cfg, to):
     """Units of a beat, beats of a unit."""
     bits = {"nbin": cfg.granule_bits, "sib": cfg.window, "codebook": cfg.data_bits,
             "sb": cfg.sb_beats * cfg.memory_bits, "bias": cfg.bias_beats * cfg.memory_bits,
+            "every": max(cfg.sb_word_bits, cfg.memory_bits),
             "ib": line_beats(cfg) * cfg.memory_bits}[CHOICES["buffer"][to]]
     return max(1, cfg.memory_bits // bits), max(1, bits // cfg.memory_bits)
 
@@ -31,7 +32,7 @@ def beat_at(cfg, address):
 
 def random_slot(cfg, rand):
     rows = rand.choice([0, 1, 1, 2, 3])
-    slot = {"to": rand.randrange(6), "side": rand.randint(0, 1), "rows": rows,
+    slot = {"to": rand.randrange(7), "side": rand.randint(0, 1), "rows": rows,
             "address": rand.randrange(64) * cfg.beat_bytes, "beats": rand.randint(1, 5),
             "pitch": rand.randint(0, 9), "first": rand.randrange(8), "granules": rand.randint(0, 9),
             "granule_pitch": rand.randint(0, 5), "skip": rand.choice([0, 0, 2]), "there": 1,

@@ -31,6 +31,12 @@ class Held:
             rows = [sum(self.words[side][pe][n] << self.place(pe) for pe in range(cfg.tm))
                     for n in range(cfg.sb_words)]
             await drive(dut, row_of_beats(cfg, "sb", rows, cfg.sb_beats * beat, side=side))
+            word = self.rand.randrange(cfg.sb_words)            # one that all PEs have
+            value = self.rand.getrandbits(cfg.sb_word_bits)
+            for words in self.words[side]:
+                words[word] = value
+            await drive(dut, row_of_beats(cfg, "every", [value], max(cfg.sb_word_bits, beat),
+                                          side=side, first=word))
             book = [v % (1 << cfg.data_bits) for v in self.books[side]]
             await drive(dut, row_of_beats(cfg, "codebook", book, cfg.data_bits, side=side))
             bias = sum((v & (1 << 64) - 1) << 64 * n for n, v in enumerate(self.bias[side]))
@@ -59,12 +65,13 @@ def random_segment(held):
                "vector": rand.randrange(min(3, cfg.nbout_vectors)), "begin": rand.randint(0, 1),
                "publish": rand.randint(0, 1), "release_sb": rand.randint(0, 1),
                "release_book": rand.randint(0, 1)}
+    segment["own"] = rand.randint(0, 1)
     segment["begin"] |= (segment["nbout_side"], segment["vector"]) not in held.sums
     issues, limit = [], 1 << cfg.data_bits - 1
     for _ in range(rand.randint(1, 3)):
-        word = rand.randint(0, cfg.sb_words - cfg.sb_view)
+        word = rand.randint(0, cfg.sb_words - cfg.sb_view) * rand.randint(0, 1)
         lanes = sorted(rand.sample(range(cfg.tn), rand.randint(0, cfg.tn)))
-        seen = cfg.sb_view * cfg.sb_word_bits >> width
+        seen = min(cfg.sb_view * cfg.sb_word_bits >> width, cfg.tm if segment["own"] else 1 << 16)
         issues.append((word, [(n, rand.randrange(-limit, limit), rand.randrange(seen))
                               for n in lanes]))
     return segment, issues
@@ -75,10 +82,11 @@ def expect(held, segment, issues):
     cfg, key = held.cfg, (segment["nbout_side"], segment["vector"])
     old = held.bias[segment["book_side"]] if segment["begin"] else held.sums[key]
     out = []
+    each = cfg.sb_word_bits >> segment["width"]
     for pe in range(cfg.tm):
-        pairs = [(neuron, held.synapse(pe, segment, word * (cfg.sb_word_bits >> segment["width"])
-                                       + offset))
-                 for word, lanes in issues for _, neuron, offset in lanes]
+        pairs = [(neuron, held.synapse(pe, segment, word * each + offset))
+                 for word, lanes in issues for _, neuron, offset in lanes
+                 if not segment["own"] or word * each + offset == pe]
         neurons, synapses = zip(*pairs, strict=True) if pairs else ((), ())
         out.append(int(wrap(dot(neurons, synapses, cfg.acc_bits) + old[pe], cfg.acc_bits)))
     held.sums[key] = out

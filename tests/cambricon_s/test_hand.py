@@ -12,6 +12,7 @@ from hw.common.axi.errors import ErrorCode
 from hw.emit import emit
 from sim.common import program as host
 from tests.cambricon_s.hand import fc, read
+from tests.cambricon_s.hand_lstm import LSTM
 
 TINY = PRESETS["tiny"]
 LAYERS = {
@@ -48,6 +49,17 @@ def test_fully_connected(name):
         assert got.tolist() == wanted.tolist(), layer
         causes = sum(host.wide(result.registers, c.upper()) for c in CAUSES)
         assert causes == cfg.tm * (result.cycles - 1), layer
+
+
+def test_lstm_of_two_steps():
+    cfg = PRESETS["small"]
+    lstm = LSTM(cfg, np.random.default_rng(4), inputs=6, steps=2)
+    result = host.run_programs(build(cfg), [lstm.hand.job(latency=3)])[0]
+    assert result.registers["ERROR"] == 0
+    for n, wanted in enumerate(lstm.reference(), 1):
+        got = [read(result.memory, lstm.at(f"{name}{n}"), cfg.beat_bytes, 1, cfg.tm, cfg)[0]
+               for name in "hc"]
+        assert np.array_equal(got, wanted) and np.all(np.any(wanted, axis=1))
 
 
 def changed(slot, field, value):

@@ -16,7 +16,7 @@ CONFIGS = {"tiny": PRESETS["tiny"], "small": PRESETS["small"]}
 BLOCKS = {"cp": CP, "feed": Feed, "load": Load, "nfu": NFU, "store": Store, "table": Table}
 
 
-@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("config", ["tiny", pytest.param("small", marks=pytest.mark.regress)])
 @pytest.mark.parametrize("block", BLOCKS)
 def test_in_icarus(block, config):
     cfg = CONFIGS[config]
