@@ -1,6 +1,7 @@
 """Programs by hand on the Top: fully connected layers, errors, and a good run after each."""
 
 import re
+from functools import cache
 
 import numpy as np
 import pytest
@@ -34,6 +35,7 @@ LAYERS = {
     ]}
 
 
+@cache
 def build(cfg):
     return host.build_program(emit(Top(cfg), "cambricon_s"), simulator="icarus")
 
