@@ -49,7 +49,7 @@ def test_text_by_hand():
 
 @pytest.mark.parametrize(("text", "message"), [
     ("jump to=sb", "slot must be one of load, compute, store, not jump"),
-    ("load to=dram", "load to must be one of nbin, sib, sb, codebook, bias, ib, not dram"),
+    ("load to=dram", "load to must be one of nbin, sib, sb, codebook, bias, ib, every, not dram"),
     ("load what=1", "load field must be one of to, side, address,"),
     ("load side=2", "load side must be 0 to 1, not 2"),
     ("load side=-1", "load side must be 0 to 1, not -1"),
