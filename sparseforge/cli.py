@@ -319,6 +319,10 @@ def train(design: DesignName, config: ConfigOptions,
               metavar="FILE.onnx", help="the trained network, quantised for the others")] = None,
           gantt: Annotated[Path | None, typer.Option(
               metavar="FILE.png", help="Fig. 5 with the true lengths, every schedule")] = None,
+          loss: Annotated[str, typer.Option(
+              help="mse, formed on chip, or softmax, by the host between FP and BP")] = "mse",
+          fc_gradients: Annotated[str, typer.Option(
+              help="memory, chip or batch: where the RTL adds them up")] = "memory",
           folder: Folder = None, as_json: Json = False) -> None:
     """Trains the handwritten digits in TNPU's arithmetic; curves into DIR [build/train/DESIGN]."""
     from sparseforge.training import command
@@ -326,7 +330,8 @@ def train(design: DesignName, config: ConfigOptions,
     with user_input():
         request = command.Request(
             chosen.name, preset, cfg, epochs, batch, rate, momentum, seed, schedule, look_ahead,
-            rtl_batches, simulator, folder or Path("build/train") / design, export, gantt)
+            rtl_batches, simulator, folder or Path("build/train") / design, export, gantt,
+            loss, fc_gradients)  # type: ignore[arg-type]
         console = Console(stderr=True, quiet=True) if as_json else out()
         data = command.run(request, console)
     if as_json:

@@ -18,21 +18,30 @@ from golden.tnpu.stream import PU_F, Cross, Stream, Token, credits, mask
 from hw.tnpu.config import BLOCK, TNPUConfig
 
 PHASES = ("FP", "BP", "GD", "WU")
+# The FC layers' gradients: added up in memory, kept in S until the batch ends, or formed at its end
+# from every instance's errors and inputs.
+FC_GRADIENTS = ("memory", "chip", "batch")
 Emitter = Callable[[Stream], None]
 
 
 class _Blocks:
     """What a block does: the emitters of its layers, each of which needs the one before stored."""
 
-    def __init__(self, network: Network, cfg: TNPUConfig, rate: float, momentum: float,
-                 input_error: bool) -> None:
+    def __init__(self, network: Network, cfg: TNPUConfig, batch: int, rate: float,
+                 momentum: float, input_error: bool, fc_gradients: str) -> None:
         self.network, self.cfg, self.rate, self.momentum = network, cfg, rate, momentum
         self.convs, self.input_error = network.convs, input_error
+        self.batch, self.fc_gradients = batch, fc_gradients
 
-    def parts(self, unit: str, phase: str, first: bool) -> list[Emitter]:
-        """The emitters, in order; `first`: of the batch's first instance."""
+    def banks(self, unit: str) -> int:
+        """Banks of S that tiles use: of PU-f's two, `chip` keeps gradients in one."""
+        return 1 if unit == "f" and self.fc_gradients == "chip" else 2
+
+    def parts(self, unit: str, block: Block) -> list[Emitter]:
+        """The emitters, in order."""
+        phase = block.phase
         if phase == "GD":
-            return self._gd(unit, first)
+            return self._gd_c(block.instance == 0) if unit == "c" else self._gd_f(block.instance)
         made: list[Emitter] = getattr(self, f"_{phase.lower()}_{unit}")()
         return made
 
@@ -87,15 +96,30 @@ class _Blocks:
                 out.append(partial(emit_conv.conv_bp, n=n, layer=layer, **self._target(n)))
         return out
 
-    def _gd(self, unit: str, first: bool) -> list[Emitter]:
-        layers = self.network.layers
-        if unit == "c":
-            return [partial(emit_conv.conv_gd, n=n, layer=layers[n], first_instance=first,
-                            source=input_of(self.network, n))
-                    for n in range(self.convs - 1, -1, -1)]
-        return [partial(emit_fc.fc_gd, n=n, layer=layers[n], places=self._places(n),
-                        source=input_of(self.network, n), first_instance=first)
-                for n in range(len(layers) - 1, self.convs - 1, -1)]
+    def _gd_c(self, first: bool) -> list[Emitter]:
+        return [partial(emit_conv.conv_gd, n=n, layer=self.network.layers[n], first_instance=first,
+                        source=input_of(self.network, n))
+                for n in range(self.convs - 1, -1, -1)]
+
+    def _gd_f(self, instance: int) -> list[Emitter]:
+        out: list[Emitter] = []
+        at = 0                                          # in the resident bank
+        for n in range(len(self.network.layers) - 1, self.convs - 1, -1):
+            layer, places = self.network.layers[n], self._places(n)
+            common: dict[str, Any] = {"n": n, "layer": layer, "places": places,
+                                      "source": input_of(self.network, n)}
+            if self.fc_gradients == "batch":
+                out.append(partial(emit_fc.fc_gd_batch, batch=self.batch, **common))
+            elif self.fc_gradients == "chip":
+                out.append(partial(emit_fc.fc_gd_chip, at=at, first_instance=instance == 0,
+                                   last_instance=instance == self.batch - 1, **common))
+                at += emit_fc.resident_words(layer, places, self.cfg.lanes)
+            else:
+                out.append(partial(emit_fc.fc_gd, first_instance=instance == 0, **common))
+        if at > self.cfg.s_words_f:
+            raise ValueError(f"a bank of S of PU-f (s_words_f) must hold the {at} words of the FC "
+                             f"layers' gradients to keep them on chip, not {self.cfg.s_words_f}")
+        return out
 
     def _wu_f(self) -> list[Emitter]:
         sizes = shapes(self.network, self.cfg, 1, 1)
@@ -105,44 +129,90 @@ class _Blocks:
         return [partial(emit_fc.update, names=names, rate=self.rate, momentum=self.momentum)]
 
 
-def compile(network: Network, cfg: TNPUConfig, batch: int, *, schedule: str = "sosm",
-            look_ahead: int = 3, rate: float = 0.1, momentum: float = 0.9, base: int = PAGE,
-            phases: tuple[str, ...] = PHASES, input_error: bool = False) -> Program:
-    """A program that trains `network` on one batch.
+def compile(network: Network, cfg: TNPUConfig, batch: int, *, phases: tuple[str, ...] = PHASES,
+            **options: Any) -> Program:
+    """A program that trains `network` on one batch; `phases` leaves others out.
 
-    `rate` is divided by the batch, in fp32. `look_ahead`: live instances of `sosm`. `phases` leaves
-    others out; `input_error` has BP go on through the first layer, into the region of that name.
-    Raises ValueError for what does not fit the configuration.
+    `options` are those of `compile_parts`. Raises ValueError for what does not fit the
+    configuration.
     """
+    if network.loss == "softmax" and {"FP", "BP"} <= set(phases):
+        raise ValueError("the host forms the error of loss softmax between FP and BP: they must be "
+                         "programs of their own (compile_parts)")
+    return _programs(network, cfg, batch, (phases,), **options)[0]
+
+
+def compile_parts(network: Network, cfg: TNPUConfig, batch: int, **options: Any
+                  ) -> tuple[Program, ...]:
+    """The programs that train `network` on one batch, one after the other over one memory.
+
+    One; with loss ``softmax`` two, FP and the rest, and between them the host forms the errors
+    (`golden/tnpu/host.py`) of all instances, whose activations are all kept.
+
+    Options: `schedule`; `look_ahead`, live instances of `sosm`; `rate`, divided by the batch in
+    fp32; `momentum`; `base`, where memory begins; `input_error` has BP go on through the first
+    layer, into the region of that name; `fc_gradients`, one of `FC_GRADIENTS`.
+    """
+    parts = ((PHASES[:1], PHASES[1:]) if network.loss == "softmax" else (PHASES,))
+    return _programs(network, cfg, batch, parts, **options)
+
+
+def _programs(network: Network, cfg: TNPUConfig, batch: int, parts: tuple[tuple[str, ...], ...], *,
+              schedule: str = "sosm", look_ahead: int = 3, rate: float = 0.1,
+              momentum: float = 0.9, base: int = PAGE, input_error: bool = False,
+              fc_gradients: str = "memory") -> tuple[Program, ...]:
     check(schedule, look_ahead)
     if not 1 <= batch <= 1 << 16:
         raise ValueError(f"batch must be 1 to 65536, not {batch}")
-    live = live_instances(schedule, look_ahead, batch)
+    if fc_gradients not in FC_GRADIENTS:
+        raise ValueError(f"fc-gradients must be one of {', '.join(FC_GRADIENTS)}, not "
+                         f"{fc_gradients!r}")
+    if network.loss == "softmax" and schedule != "sosm":
+        raise ValueError(f"with loss softmax the host works between FP and BP of the whole batch: "
+                         f"the schedule must be sosm, not {schedule}")
+    live = batch if network.loss == "softmax" else live_instances(schedule, look_ahead, batch)
     share = float(np.float32(rate) / np.float32(batch))
-    blocks = _Blocks(network, cfg, share, momentum, input_error)
-    queues = {"c": _pieces(blocks, "c", queue_c(batch, live), network, live, schedule, phases),
-              "f": _pieces(blocks, "f", [*queue_f(batch), Block("WU", batch)], network, live,
-                           schedule, phases)}
-    counts = {unit: sum(len(piece.instructions) for piece in pieces)
-              for unit, pieces in queues.items()}
-    queue_at, end = place_queues(base, counts, cfg)
-    regions, end = lay_out(network, cfg, batch, live, end, input_error=input_error)
+    blocks = _Blocks(network, cfg, batch, share, momentum, input_error, fc_gradients)
+    placed, end = [], base
+    for phases in parts:
+        queues = {unit: _pieces(blocks, unit, order, live, schedule, phases)
+                  for unit, order in (("c", queue_c(batch, live)), ("f", _queue_f(blocks)))}
+        counts = {unit: sum(len(piece.instructions) for piece in pieces)
+                  for unit, pieces in queues.items()}
+        descriptor_at = end
+        queue_at, end = place_queues(end, counts, cfg)
+        placed.append((queues, descriptor_at, queue_at))
+    regions, end = lay_out(network, cfg, batch, live, end, input_error=input_error,
+                           kept=fc_gradients == "batch")
     if end > 1 << cfg.addr_bits:
         raise ValueError(f"the batch must fit {1 << cfg.addr_bits} bytes (addr_bits "
                          f"{cfg.addr_bits}), not {end}")
-    return Program(config=cfg, network=network, schedule=schedule, batch=batch, live=live,
-                   queues=queues, regions=regions, base=base, end=end, descriptor_at=base,
-                   queue_at=queue_at)
+    return tuple(Program(config=cfg, network=network, schedule=schedule, batch=batch, live=live,
+                         queues=queues, regions=regions, base=base, end=end,
+                         descriptor_at=descriptor_at, queue_at=queue_at)
+                 for queues, descriptor_at, queue_at in placed)
 
 
-def _tokens(unit: str, block: Block, network: Network, live: int, schedule: str, batch_end: bool,
+def _queue_f(blocks: _Blocks) -> list[Block]:
+    """PU-f's blocks, the batch's own at the end."""
+    order = queue_f(blocks.batch)
+    if blocks.fc_gradients == "batch":
+        order = [*(block for block in order if block.phase != "GD"), Block("GD", blocks.batch)]
+    return [*order, Block("WU", blocks.batch)]
+
+
+def _tokens(blocks: _Blocks, unit: str, block: Block, live: int, schedule: str,
             phases: tuple[str, ...]) -> tuple[list[int], list[int]]:
     """Tokens between the units that a block waits for and gives, as far as both are there."""
+    network, batch = blocks.network, blocks.batch
     fcs = len(network.layers) > network.convs
     if not network.convs:
         return [], []
-    multiplexed = schedule == "time_multiplexed"
-    after = "GD" if multiplexed and fcs else "BP"       # PU-f's last part before PU-c's BP
+    multiplexed = schedule == "time_multiplexed" and fcs
+    # PU-f's last part of an instance, and the one before PU-c's BP.
+    final = "BP" if blocks.fc_gradients == "batch" or not fcs else "GD"
+    after = final if multiplexed else "BP"
+    alone = multiplexed and final == "BP"           # PU-f's GD of the batch: once PU-c is through
     waits, signals = [], []
     if unit == "c":
         if block.phase == "FP":
@@ -150,55 +220,55 @@ def _tokens(unit: str, block: Block, network: Network, live: int, schedule: str,
             waits = [Cross.DONE] if fcs and block.instance >= live else []
         elif block.phase == "BP":
             waits = [Cross.BP]
-        elif batch_end:
+        elif block.instance == batch - 1:
             signals = [Cross.GRADIENTS]
     else:
         if block.phase == ("FP" if fcs else "BP"):
             waits = [Cross.FP]
         if block.phase == after:
             signals = [Cross.BP]
-        if fcs and block.phase == "GD" and not batch_end:
+        if fcs and block.phase == final and block.instance < batch - live:
             signals = [*signals, Cross.DONE]
-        if block.phase == "WU":
+        if block.phase == ("GD" if alone else "WU"):
             waits = [Cross.GRADIENTS]
     ends = {Cross.FP: {"FP", "FP" if fcs else "BP"}, Cross.BP: {after, "BP"},
-            Cross.DONE: {"GD", "FP"}, Cross.GRADIENTS: {"GD", "WU"}}
+            Cross.DONE: {final, "FP"}, Cross.GRADIENTS: {"GD", "GD" if alone else "WU"}}
+    if network.loss == "softmax" and not fcs:
+        ends[Cross.BP] = {"the host's"}             # nothing of BP is PU-f's
     return tuple([int(token) for token in tokens if ends[token] <= set(phases)]  # type: ignore
                  for tokens in (waits, signals))
 
 
-def _pieces(blocks: _Blocks, unit: str, order: list[Block], network: Network, live: int,
-            schedule: str, phases: tuple[str, ...]) -> list[Piece]:
+def _pieces(blocks: _Blocks, unit: str, order: list[Block], live: int, schedule: str,
+            phases: tuple[str, ...]) -> list[Piece]:
     """A queue. Blocks that differ in nothing share their instructions."""
-    cfg, batch = blocks.cfg, 1 + max(block.instance for block in order if block.phase != "WU")
-    start = credits(cfg, unit)
+    start = credits(blocks.cfg, unit, blocks.banks(unit))
     stored = (0 if unit == "c" else PU_F) + Token.STORED
     start[-1].signal |= mask(stored)
     out = [Piece(Block("start", 0), tuple(start))]
     made: dict[object, tuple[tuple[Instruction, ...], tuple[int, int, frozenset[int]]]] = {}
     state: tuple[int, int, frozenset[int]] = 0, 0, frozenset({stored})
-    present = [block for block in order if block.phase in phases]
-    for block in present:
-        emitters = blocks.parts(unit, block.phase, block.instance == 0)
-        waits, signals = _tokens(unit, block, network, live, schedule,
-                                 block.instance >= (batch - live if block.phase == "GD"
-                                                    and unit == "f" else batch - 1), phases)
-        key = (block.phase, state, tuple(waits), tuple(signals),
-               block.instance == 0 and block.phase == "GD")
+    for block in order:
+        if block.phase not in phases:
+            continue
+        waits, signals = _tokens(blocks, unit, block, live, schedule, phases)
+        ends = block.phase == "GD" and (block.instance == 0, block.instance == blocks.batch - 1)
+        key = block.phase, state, tuple(waits), tuple(signals), ends
         if key not in made:
-            made[key] = _emit(cfg, unit, emitters, state, waits, signals)
+            made[key] = _emit(blocks, unit, block, state, waits, signals)
         instructions, state = made[key]
         if instructions:
             out.append(Piece(block, instructions))
     return out
 
 
-def _emit(cfg: TNPUConfig, unit: str, emitters: list[Emitter],
-          state: tuple[int, int, frozenset[int]], waits: list[int], signals: list[int]
+def _emit(blocks: _Blocks, unit: str, block: Block, state: tuple[int, int, frozenset[int]],
+          waits: list[int], signals: list[int]
           ) -> tuple[tuple[Instruction, ...], tuple[int, int, frozenset[int]]]:
     """One block. Its end is in memory before the next one loads."""
     half, bank, pending = state
-    stream = Stream(cfg, unit, half, bank)
+    stream, emitters = Stream(blocks.cfg, unit, half, bank, blocks.banks(unit)), blocks.parts(
+        unit, block)
     for token in (*pending, *waits):
         stream.wait_for(token)
     for n, emitter in enumerate(emitters):

@@ -16,18 +16,15 @@ from golden.formats.lines import line_bytes
 from golden.jit import njit
 from golden.program import PAGE, Memory
 from golden.tnpu.nest import duration, group_cycles
-from hw.tnpu.config import TNPUConfig
+from hw.tnpu.config import BURST, CAUSES, IN_FLIGHT, TNPUConfig
 from hw.tnpu.instruction import DESCRIPTOR_FIELDS, INSTRUCTION_BITS, Op, Opcode
 
-BURST = 16              # beats of a burst at most
-IN_FLIGHT = 8           # bursts under way at most, each way
 READ = 5                # cycles from a read's grant to its first beat, latency aside
 ARRIVE = 2              # cycles from an instruction's last beat until it can be taken
 FETCH = 7               # from a descriptor's fetch to the engine's sight of it, likewise
 NEVER = np.int64(1) << 62
 
 COMPUTE, LOAD, STORE = 0, 1, 2
-CAUSES = ("idle", "multiply", "other", "latency", "wait")
 UNITS = "cf"
 
 

@@ -9,7 +9,7 @@ from golden.layers import Layer
 from golden.tnpu.assemble import Instruction, Loop
 from golden.tnpu.emit_conv import compute, ranges
 from golden.tnpu.emit_pool import bits
-from golden.tnpu.regions import blocks
+from golden.tnpu.regions import blocks, step_bytes
 from golden.tnpu.stream import Stream, load, store
 from hw.tnpu.config import BLOCK
 from hw.tnpu.instruction import Buffer, Init, Op, Opcode
@@ -114,6 +114,96 @@ def fc_gd(stream: Stream, n: int, layer: Layer, places: int, source: str,
             stream.end_tile([store(f"gw{n}", offset, words, bank, 0)])
     if layer.bias:
         _vector(stream, f"gb{n}", f"gb{n}", f"e{n}", 1.0, k_tiles, fresh=first_instance)
+
+
+def fc_gd_batch(stream: Stream, n: int, layer: Layer, places: int, source: str,
+                batch: int) -> None:
+    """gw{n}, gb{n} ← those of the whole batch, from every instance's e{n} and source: a tile of
+    sums stays on chip until all instances are added, and is written once."""
+    word, lanes = stream.cfg.word_bytes, stream.cfg.lanes
+    x_room, w_room, s_room = stream.capacity()
+    k_tiles, j_tiles = _tiles(layer, places, lanes)
+    across = max(1, min(j_tiles, s_room // lanes, w_room))
+    down = max(1, min(k_tiles, s_room // (lanes * j_tiles), x_room)) if across == j_tiles else 1
+    errors, inputs = (step_bytes(tiles * lanes) for tiles in (k_tiles, j_tiles))
+    for k0, k1 in ranges(k_tiles, down):
+        for j0, j1 in ranges(j_tiles, across):
+            bank, (rows, cols) = stream.begin_tile(), (k1 - k0, j1 - j0)
+            for i0, i1 in ranges(batch, min(x_room // rows, w_room // cols)):
+                x, w = stream.halves()
+                loads = [load(f"e{n}", i0 * errors + k0 * word, rows, Buffer.X, x, chunks=i1 - i0,
+                              stride=errors, word_stride=rows),
+                         load(source, i0 * inputs + j0 * word, cols, Buffer.W, w, chunks=i1 - i0,
+                              stride=inputs, word_stride=cols)]
+                places_of = [Loop(lanes, x=1, s=1), Loop(cols, w=1, s=lanes),
+                             Loop(rows, x=lanes, s=cols * lanes)]
+                stream.chunk([], loads, _added(stream, bank, places_of, 3, i1 - i0,
+                                               Loop(x=rows * lanes, w=cols), i0 == 0, scalar=1,
+                                               x=x * lanes, w=w))
+            stream.end_tile([store(f"gw{n}", (k0 * j_tiles + j0) * lanes * word,
+                                   rows * cols * lanes, bank, 0)])
+    if not layer.bias:
+        return
+    for k0, k1 in ranges(k_tiles, min(s_room, w_room)):
+        bank = stream.begin_tile()
+        for i0, i1 in ranges(batch, w_room // (k1 - k0)):
+            _, w = stream.halves()
+            stream.chunk([], [load(f"e{n}", i0 * errors + k0 * word, k1 - k0, Buffer.W, w,
+                                   chunks=i1 - i0, stride=errors, word_stride=k1 - k0)],
+                         _added(stream, bank, [Loop(k1 - k0, w=1, s=1), Loop()], 2, i1 - i0,
+                                Loop(w=k1 - k0), i0 == 0, imm=bits(1.0), w=w))
+        stream.end_tile([store(f"gb{n}", k0 * word, k1 - k0, bank, 0)])
+
+
+def _added(stream: Stream, bank: int, places: list[Loop], inner: int, instances: int, step: Loop,
+           fresh: bool, **fields: int) -> list[Instruction]:
+    """S + a·W of so many instances, `step` apart; the first starts from +0.0 if `fresh`."""
+    shortest, out = stream.cfg.min_pass("f"), []
+    if fresh:
+        out.append(compute(Opcode.VECTOR, bank, places, inner, shortest, op=Op.AXPY,
+                           init=Init.ZERO, **fields))
+        fields = fields | {"x": fields.get("x", 0) + step.x, "w": fields["w"] + step.w}
+        instances -= 1
+    if instances:
+        out.append(compute(Opcode.VECTOR, bank, [*places, step._replace(times=instances)], inner,
+                           shortest, op=Op.AXPY, init=Init.KEEP, **fields))
+    return out
+
+
+def resident_words(layer: Layer, places: int, lanes: int) -> int:
+    """Words of S that a layer's gradients take, the bias's included."""
+    k_tiles, j_tiles = _tiles(layer, places, lanes)
+    return k_tiles * j_tiles * lanes + k_tiles * layer.bias
+
+
+def fc_gd_chip(stream: Stream, n: int, layer: Layer, places: int, source: str, at: int,
+               first_instance: bool, last_instance: bool) -> None:
+    """The resident bank from word `at` on: += e{n} × source, then += e{n}; after the last instance
+    gw{n} and gb{n} are written."""
+    cfg, word, lanes = stream.cfg, stream.cfg.word_bytes, stream.cfg.lanes
+    x_room, w_room, _ = stream.capacity()
+    k_tiles, j_tiles = _tiles(layer, places, lanes)
+    init, shortest = Init.ZERO if first_instance else Init.KEEP, cfg.min_pass("f")
+    biases = at + k_tiles * j_tiles * lanes
+    bank = stream.begin_resident()
+    for k0, k1 in ranges(k_tiles, min(k_tiles, x_room)):
+        for j0, j1 in ranges(j_tiles, min(j_tiles, w_room)):
+            x, w = stream.halves()
+            stream.chunk([], [load(f"e{n}", k0 * word, k1 - k0, Buffer.X, x),
+                              load(source, j0 * word, j1 - j0, Buffer.W, w)], [compute(
+                Opcode.VECTOR, bank, [
+                    Loop(lanes, x=1, s=1), Loop(j1 - j0, w=1, s=lanes),
+                    Loop(k1 - k0, x=lanes, s=j_tiles * lanes)], 3, shortest, op=Op.AXPY, scalar=1,
+                x=x * lanes, w=w, s=at + (k0 * j_tiles + j0) * lanes, init=init)])
+    for k0, k1 in ranges(k_tiles * layer.bias, w_room):
+        _, w = stream.halves()
+        stream.chunk([], [load(f"e{n}", k0 * word, k1 - k0, Buffer.W, w)], [compute(
+            Opcode.VECTOR, bank, [Loop(k1 - k0, w=1, s=1)], 2, shortest, op=Op.AXPY,
+            imm=bits(1.0), w=w, s=biases + k0, init=init)])
+    stores = [store(f"gw{n}", 0, biases - at, bank, at)]
+    if layer.bias:
+        stores.append(store(f"gb{n}", 0, k_tiles, bank, biases))
+    stream.end_resident(stores if last_instance else [])
 
 
 def _vector(stream: Stream, target: str, s: str, w: str, a: float, words: int, *,

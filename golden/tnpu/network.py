@@ -95,6 +95,10 @@ class Parameters:
     def arrays(self) -> list[np.ndarray]:
         return [*self.weights, *self.biases, *self.weight_velocities, *self.bias_velocities]
 
+    def flat(self) -> np.ndarray:
+        """All of them in one array."""
+        return np.concatenate([value.reshape(-1) for value in self.arrays()])
+
 
 def initial(network: Network, seed: int = 0) -> Parameters:
     """Uniform weights in ±sqrt(3 / fan in) (LeCun), biases and velocities of 0; seeded."""

@@ -67,16 +67,15 @@ class Program:
             "queue_c": self.queue_at["c"], "count_c": self.count("c"), "offset": 0,
             "queue_f": self.queue_at["f"], "count_f": self.count("f")}, self.config.memory_bits)
 
-    def image(self, parameters: Parameters, inputs: np.ndarray, targets: np.ndarray,
-              seal: object = None) -> np.ndarray:
+    def image(self, parameters: Parameters, inputs: np.ndarray, targets: np.ndarray
+              ) -> np.ndarray:
         """Memory before the start, uint8 from `base` on: queues, tensors, zeros elsewhere."""
         out = np.zeros(self.end - self.base, np.uint8)
 
         def put(address: int, data: np.ndarray) -> None:
             body = np.ascontiguousarray(data).view(np.uint8).reshape(-1)
             out[address - self.base:address - self.base + len(body)] = body
-        for unit, words in self.words.items():
-            put(self.queue_at[unit], queue_bytes(words, self.config.memory_bits))
+        self.put_queues(out)
         self.put_data(put, inputs, targets)
         for n in range(len(self.network.layers)):
             for name, tensor in ((f"w{n}", parameters.weights[n]),
@@ -85,6 +84,13 @@ class Program:
                                  (f"vb{n}", parameters.bias_velocities[n])):
                 put(self.regions[name].base, self.regions[name].shape.pack(tensor))
         return out
+
+    def put_queues(self, memory: np.ndarray) -> None:
+        """This program's instructions into memory, uint8 from `base` on."""
+        for unit, words in self.words.items():
+            body = queue_bytes(words, self.config.memory_bits)
+            at = self.queue_at[unit] - self.base
+            memory[at:at + len(body)] = body
 
     def put_data(self, put: object, inputs: np.ndarray, targets: np.ndarray) -> None:
         """A batch's inputs and targets, through put(address, array)."""

@@ -18,6 +18,11 @@ from hw.tnpu.config import BLOCK, TNPUConfig
 PAGE = 4096
 
 
+def step_bytes(values: int) -> int:
+    """From a tensor of so many values to the next instance's."""
+    return -(-values * 4 // PAGE) * PAGE
+
+
 def blocks(channels: int) -> int:
     """Blocks of 16."""
     return -(-channels // BLOCK)
@@ -113,9 +118,10 @@ class Region:
         return self.base + instance % self.copies * self.step
 
 
-def shapes(network: Network, cfg: TNPUConfig, batch: int, live: int
+def shapes(network: Network, cfg: TNPUConfig, batch: int, live: int, kept: bool = False
            ) -> dict[str, tuple[Shape, int]]:
     """Each region's shape and how many copies: one per instance, one per live instance, or one.
+    `kept`: what goes into FC layers and their errors are every instance's.
 
     y, p: sums after ReLU and what is pooled of them; a: which was chosen; e: their error; q: the
     error of what was pooled.
@@ -137,20 +143,22 @@ def shapes(network: Network, cfg: TNPUConfig, batch: int, live: int
             if layer.pool.kind == "max":
                 out[f"a{n}"] = pooled, live
     # Every instance's output is kept, for the host.
-    name = output_of(network)
-    out[name] = out[name][0], batch
-    return out
+    names = [output_of(network)]
+    if kept:
+        fcs = range(network.convs, len(network.layers))
+        names += [name for n in fcs for name in (f"e{n}", input_of(network, n))]
+    return out | {name: (out[name][0], batch) for name in names}
 
 
 def lay_out(network: Network, cfg: TNPUConfig, batch: int, live: int, base: int, *,
-            input_error: bool = False) -> tuple[dict[str, Region], int]:
+            input_error: bool = False, kept: bool = False) -> tuple[dict[str, Region], int]:
     """The regions from `base` on, each on a page of its own, and where they end."""
     out: dict[str, Region] = {}
-    wanted = shapes(network, cfg, batch, live)
+    wanted = shapes(network, cfg, batch, live, kept)
     if input_error:
         wanted["input_error"] = wanted["input"]
     for name, (shape, copies) in wanted.items():
-        step = -(-shape.values * 4 // PAGE) * PAGE
+        step = step_bytes(shape.values)
         out[name] = Region(shape, copies, base, step)
         base += step * copies
     return out, base

@@ -44,18 +44,20 @@ def mask(*tokens: int) -> int:
 class Stream:
     """Collects one unit's instructions.
 
-    `half` and `bank` are those of the next chunk and tile: they go on from block to block.
+    `half` and `bank` are those of the next chunk and tile: they go on from block to block. With
+    one of `banks`, tiles use S0 alone, and S1 is *resident*: it keeps sums from block to block.
     """
 
-    def __init__(self, cfg: TNPUConfig, unit: str, half: int = 0, bank: int = 0) -> None:
-        self.cfg, self.unit, self.half, self.bank = cfg, unit, half, bank
+    def __init__(self, cfg: TNPUConfig, unit: str, half: int = 0, bank: int = 0, banks: int = 2
+                 ) -> None:
+        self.cfg, self.unit, self.half, self.bank, self.banks = cfg, unit, half, bank, banks
         self.out: list[Instruction] = []
         self._held: list[Instruction] = []      # computing and stores of the chunk before
         self._waits: set[int] = set()           # of the next load
         self._open = False                      # a tile is being computed
         self._base = 0 if unit == "c" else PU_F
         self._tile_tokens: set[int] = set()     # of the tile's first use of S
-        self._last_store: Instruction | None = None
+        self._last: Instruction | None = None   # that ends: a store, or what computes for S1
 
     def token(self, token: Token) -> int:
         return self._base + token
@@ -68,8 +70,16 @@ class Stream:
         """A tile with a bank of its own. Returns the bank."""
         assert not self._open
         self._open, self._tile_tokens = True, {self.token(Token.S_FREE)}
-        self.bank ^= 1
-        return self.bank ^ 1
+        if self.banks == 1:         # its sums are stored before this tile's are loaded
+            self._release()
+        bank, self.bank = self.bank, (self.bank + 1) % self.banks
+        return bank
+
+    def begin_resident(self) -> int:
+        """What follows goes to the resident bank. Returns it."""
+        assert not self._open and self.banks == 1
+        self._open = True
+        return 1
 
     def chunk(self, s_loads: list[Instruction], loads: list[Instruction],
               computes: list[Instruction]) -> None:
@@ -97,7 +107,17 @@ class Stream:
         stores[0].wait |= mask(self.token(Token.S_FULL))
         stores[-1].signal |= mask(self.token(Token.S_FREE))
         self._held = [*self._held, *stores]
-        self._last_store = stores[-1]
+        self._last = stores[-1]
+        self._open = False
+
+    def end_resident(self, stores: list[Instruction]) -> None:
+        """The resident bank's sums go to memory, if there are `stores`."""
+        assert self._open and self._held
+        if stores:
+            self._held[-1].signal |= mask(self.token(Token.S_FULL))
+            stores[0].wait |= mask(self.token(Token.S_FULL))
+        self._held = [*self._held, *stores]
+        self._last = self._held[-1]
         self._open = False
 
     def between(self, stores: list[Instruction], computes: list[Instruction]) -> None:
@@ -115,11 +135,11 @@ class Stream:
         self._held = []
 
     def flush(self, *signals: int) -> None:
-        """Ends a block: everything is out, the last store signals these as well."""
+        """Ends a block: everything is out, what ends last signals these as well."""
         self._release()
         if signals:
-            assert self._last_store is not None
-            self._last_store.signal |= mask(*signals)
+            assert self._last is not None
+            self._last.signal |= mask(*signals)
 
     def barrier(self) -> None:
         """What follows reads from memory what was stored."""
@@ -140,11 +160,12 @@ class Stream:
         return x // 2 // lanes * lanes, w // 2 // lanes * lanes, s
 
 
-def credits(cfg: TNPUConfig, unit: str) -> list[Instruction]:
-    """Two loads that make both halves and both banks free; they read the queue's own first word."""
+def credits(cfg: TNPUConfig, unit: str, banks: int = 2) -> list[Instruction]:
+    """Two loads that make both halves and the `banks` free; they read the queue's own first
+    word."""
     base = 0 if unit == "c" else PU_F
-    return [load("queue", 0, 1, Buffer.X, 0, signal=mask(base + Token.FREE, base + Token.S_FREE))
-            for _ in range(2)]
+    return [load("queue", 0, 1, Buffer.X, 0, signal=mask(
+        *[base + Token.FREE, base + Token.S_FREE][:1 + (n < banks)])) for n in range(2)]
 
 
 def load(region: str, offset: int, beats: int, buffer: Buffer, word: int, *, chunks: int = 1,

@@ -35,7 +35,33 @@ def rotated(m, lanes, amount, name):
     return lanes
 
 
-class XBuffer(wiring.Component):
+class _Words(wiring.Component):
+    """What X and W have in common: a memory per lane, written word by word.
+
+    Parameters
+    ----------
+    cfg : TNPUConfig
+    depth : int
+        Words.
+    members : dict
+        How it is read.
+    """
+
+    def __init__(self, cfg, depth, members):
+        self.cfg, self.depth = cfg, depth
+        super().__init__({"write": In(write_layout(cfg)), "data": Out(32).array(cfg.lanes),
+                          **members})
+
+    def banks(self, m):
+        """The memories, always read; the caller gives addresses and what is written."""
+        m.submodules.banks = banks = Shared(Banked, 32, self.cfg.lanes, self.depth)
+        for write, read in zip(banks.write, banks.read, strict=True):
+            m.d.comb += [write.en.eq(self.write.en), write.addr.eq(self.write.addr),
+                         read.en.eq(1)]
+        return banks
+
+
+class XBuffer(_Words):
     """``lanes`` banks; bank l holds lane l of each word and is read at an address of its own.
 
     A word per cycle in, a word per cycle out, which follows its addresses by one cycle; a write
@@ -54,24 +80,19 @@ class XBuffer(wiring.Component):
     """
 
     def __init__(self, cfg, unit):
-        self.cfg, self.depth = cfg, cfg.words(unit)[0]
-        super().__init__({"write": In(write_layout(cfg)), "addr": In(ADDRESS).array(cfg.lanes),
-                          "data": Out(32).array(cfg.lanes)})
+        super().__init__(cfg, cfg.words(unit)[0], {"addr": In(ADDRESS).array(cfg.lanes)})
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.banks = banks = Shared(Banked, 32, self.cfg.lanes, self.depth)
+        banks = self.banks(m)
         for lane in range(self.cfg.lanes):
-            write, read = banks.write[lane], banks.read[lane]
-            m.d.comb += [
-                write.en.eq(self.write.en), write.addr.eq(self.write.addr),
-                write.data.eq(self.write.data[lane]),
-                read.en.eq(1), read.addr.eq(self.addr[lane]), self.data[lane].eq(read.data),
-            ]
+            m.d.comb += [banks.write[lane].data.eq(self.write.data[lane]),
+                         banks.read[lane].addr.eq(self.addr[lane]),
+                         self.data[lane].eq(banks.read[lane].data)]
         return m
 
 
-class WBuffer(wiring.Component):
+class WBuffer(_Words):
     """Words that are read as they are, or transposed in blocks of ``lanes`` × ``lanes`` values.
 
     Lane l of word n lies in bank (l + n) mod lanes. ``transpose``: lane n mod lanes of each word of
@@ -91,15 +112,13 @@ class WBuffer(wiring.Component):
     """
 
     def __init__(self, cfg, unit):
-        self.cfg, self.depth = cfg, cfg.words(unit)[1]
-        super().__init__({"write": In(write_layout(cfg)), "addr": In(ADDRESS), "transpose": In(1),
-                          "data": Out(32).array(cfg.lanes)})
+        super().__init__(cfg, cfg.words(unit)[1], {"addr": In(ADDRESS), "transpose": In(1)})
 
     def elaborate(self, platform):
         m = Module()
         lanes = self.cfg.lanes
         bits = lanes.bit_length() - 1
-        m.submodules.banks = banks = Shared(Banked, 32, lanes, self.depth)
+        banks = self.banks(m)
         place, turn = Signal(bits), Signal(bits)        # of the word in its block
         m.d.comb += place.eq(self.addr)
         m.d.sync += turn.eq(place)
@@ -108,13 +127,11 @@ class WBuffer(wiring.Component):
         written = rotated(m, list(self.write.data), back, "written")
         out = rotated(m, [read.data for read in banks.read], turn, "read")
         for k in range(lanes):
-            write, read = banks.write[k], banks.read[k]
             in_block = Signal(bits, name=f"in_block_{k}")
             m.d.comb += [
                 in_block.eq(Mux(self.transpose, k - place, place)),
-                write.en.eq(self.write.en), write.addr.eq(self.write.addr),
-                write.data.eq(written[k]), self.data[k].eq(out[k]),
-                read.en.eq(1), read.addr.eq(Cat(in_block, self.addr[bits:])),
+                banks.write[k].data.eq(written[k]), self.data[k].eq(out[k]),
+                banks.read[k].addr.eq(Cat(in_block, self.addr[bits:])),
             ]
         return m
 

@@ -1,8 +1,24 @@
 """Parameters of TNPU (Li et al., ASP-DAC 2019, Section 4.1) and what follows from them."""
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 BLOCK = 16      # channels that every layer's order of additions takes together, on any grid
+BURST = 16      # beats of a burst at most
+IN_FLIGHT = 8   # bursts under way at most, each way
+
+
+class Cause(IntEnum):
+    """What a unit does in a cycle; exactly one holds."""
+
+    IDLE = 0            # no instruction has come, or all are done
+    MULTIPLY = 1        # an issue that multiplies
+    OTHER = 2           # an issue that does not
+    LATENCY = 3         # an instruction is under way without an issue: it fills, waits or empties
+    WAIT = 4            # the next instruction's tokens are not all there
+
+
+CAUSES = tuple(cause.name.lower() for cause in Cause)       # PE-cycles
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,4 @@
 # Ref: Li et al., "TNPU", ASP-DAC 2019, Fig. 4: the control unit.
-from enum import IntEnum
-
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -8,20 +6,10 @@ from amaranth.lib.wiring import In, Out
 from hw.common.stream.fifo import FIFO
 
 from .buffer_controller import BufferController
-from .config import TNPUConfig
+from .config import Cause, TNPUConfig
 from .instruction import LOOPS, Buffer, Op, Opcode
 from .layouts import burst_layout, instruction_layout, issue_layout
 from .transfer import Transfer
-
-
-class Cause(IntEnum):
-    """What a unit does in a cycle; exactly one holds."""
-
-    IDLE = 0            # no instruction has come, or all are done
-    MULTIPLY = 1        # an issue that multiplies
-    OTHER = 2           # an issue that does not
-    LATENCY = 3         # an instruction is under way without an issue: it fills, waits or empties
-    WAIT = 4            # the next instruction's tokens are not all there
 
 
 class UnitControl(wiring.Component):

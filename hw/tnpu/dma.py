@@ -9,16 +9,9 @@ from hw.common.axi.shell import BEATS_BITS
 from hw.common.stream.arbiter import lowest, pick
 from hw.common.stream.fifo import FIFO
 
-from .config import TNPUConfig
+from .config import BURST, IN_FLIGHT, TNPUConfig
 from .instruction import ADDRESS
-from .layouts import (
-    BURST,
-    IN_FLIGHT,
-    burst_layout,
-    fetch_layout,
-    fill_layout,
-    instruction_layout,
-)
+from .layouts import burst_layout, fetch_layout, fill_layout, instruction_layout
 
 UNITS = 2
 REQUESTS = 2 * UNITS        # PU-c's and PU-f's DMA, then their queues

@@ -8,8 +8,8 @@ from hw.common.axi.errors import FIRST_DESIGN_CODE, ErrorCode
 from hw.common.axi.shell import COUNTER_BITS, engine_members
 from hw.common.counters import CauseCounters
 
-from .config import TNPUConfig
-from .control import Cause, UnitControl
+from .config import CAUSES, Cause, TNPUConfig
+from .control import UnitControl
 from .dma import DMA, UNITS
 from .layouts import descriptor_layout
 from .semaphores import Semaphores
@@ -26,7 +26,6 @@ class TNPUError(IntEnum):
     TOKENS = FIRST_DESIGN_CODE + 3      # a semaphore beyond 255
 
 
-CAUSES = tuple(cause.name.lower() for cause in Cause)       # PE-cycles
 NAMES = "cf"
 # Cycles in which a unit multiplied, computed at all, and its transfers' bursts waited for the bus.
 UNIT_COUNTERS = ("multiply", "busy", "bus_wait")

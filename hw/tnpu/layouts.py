@@ -2,10 +2,8 @@
 
 from amaranth.lib import data, enum
 
+from .config import BURST
 from .instruction import ADDRESS, DESCRIPTOR_FIELDS, FIELDS
-
-BURST = 16          # beats of a burst at most
-IN_FLIGHT = 8       # bursts under way at most, each way
 
 
 class X(enum.Enum, shape=2):

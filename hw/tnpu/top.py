@@ -1,9 +1,9 @@
 # Ref: Li et al., "TNPU", ASP-DAC 2019, Fig. 4.
 from hw.common.axi.shell import Shell
 
-from .config import TNPUConfig
+from .config import BURST, IN_FLIGHT, TNPUConfig
 from .engine import COUNTERS, Engine
-from .layouts import BURST, IN_FLIGHT, descriptor_layout
+from .layouts import descriptor_layout
 
 IDENTIFICATION = 0x5C44_0005
 VERSION = 1

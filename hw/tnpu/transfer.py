@@ -7,9 +7,9 @@ from hw.common.axi.dma import least
 from hw.common.axi.lines import line_beats
 from hw.common.axi.signature import PAGE
 
-from .config import TNPUConfig
+from .config import BURST, TNPUConfig
 from .instruction import INSTRUCTION_BITS
-from .layouts import BURST, burst_layout, instruction_layout
+from .layouts import burst_layout, instruction_layout
 
 
 class Transfer(wiring.Component):

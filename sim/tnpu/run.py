@@ -12,8 +12,8 @@ from golden.program import Memory
 from golden.tnpu import cycles, timing
 from golden.tnpu.program import Program
 from hw.emit import emit
-from hw.tnpu.config import TNPUConfig
-from hw.tnpu.engine import CAUSES, COUNTERS
+from hw.tnpu.config import CAUSES, TNPUConfig
+from hw.tnpu.engine import COUNTERS
 from hw.tnpu.row import Row
 from hw.tnpu.top import Top
 from sim.common import program as host

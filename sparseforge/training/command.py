@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from rich.console import Console
 
+from golden.tnpu.compile import FC_GRADIENTS
+from golden.tnpu.network import Loss
 from golden.tnpu.schedule import check
 from hw.tnpu.config import TNPUConfig
 from sparseforge import progress
@@ -37,6 +39,8 @@ class Request:
     folder: Path
     export: Path | None
     gantt: Path | None
+    loss: Loss = "mse"
+    fc_gradients: str = "memory"
 
     def __post_init__(self) -> None:
         if self.design not in DESIGNS:
@@ -53,8 +57,15 @@ class Request:
             raise ValueError(f"--rate must be above 0 and --momentum 0 to 1, not {self.rate:g} and "
                              f"{self.momentum:g}")
         check(self.schedule, self.look_ahead)
+        for option, word, known in (("loss", self.loss, get_args(Loss)),
+                                    ("fc-gradients", self.fc_gradients, FC_GRADIENTS)):
+            if word not in known:
+                raise ValueError(f"--{option} must be one of {', '.join(known)}, not {word}")
         if self.simulator not in ("verilator", "icarus"):
             raise ValueError(f"--simulator must be verilator or icarus, not {self.simulator}")
+        if self.loss == "softmax" and self.steps:
+            raise ValueError("--rtl-batches needs --loss mse: with softmax a batch is two "
+                             "programs, which this command does not run on the RTL")
         if self.export and not self.epochs:
             raise ValueError("--export needs a trained network: --epochs must be at least 1")
 
@@ -65,7 +76,8 @@ def run(request: Request, console: Console) -> dict[str, Any]:
                             "config": as_dict(request.preset, request.config),
                             "batch": request.batch, "rate": request.rate,
                             "momentum": request.momentum, "seed": request.seed,
-                            "schedule": request.schedule}
+                            "schedule": request.schedule, "loss": request.loss,
+                            "fc_gradients": request.fc_gradients}
     request.folder.mkdir(parents=True, exist_ok=True)
     if request.gantt:
         from sparseforge.training import gantt
@@ -83,7 +95,7 @@ def run(request: Request, console: Console) -> dict[str, Any]:
 
 
 def _epochs(request: Request, console: Console) -> dict[str, Any]:
-    net = digits.network()
+    net = digits.network(request.loss)
     parameters = digits.start(net, request.seed)
     course = []
     running = digits.epochs(net, parameters, request.epochs, batch=request.batch,

@@ -58,13 +58,15 @@ def steps(net: Network, program: Program, parameters: Parameters, batches: list[
 
 
 def train_rtl(net: Network, parameters: Parameters, batches: list[tuple[np.ndarray, np.ndarray]],
-              config: Any, *, rate: float, momentum: float, schedule: str, look_ahead: int,
-              simulator: str, seed: int = 1) -> dict[str, Any]:
-    """Trains on these batches. Each begins with what golden's batch before it left, which is what
-    the hardware's left, or the count of differing weights says so."""
+              config: Any, *, rate: float, momentum: float, simulator: str, seed: int = 1,
+              **options: Any) -> dict[str, Any]:
+    """Trains on these batches; `options` are those of `compile`.
+
+    Each begins with what golden's batch before it left, which is what the hardware's left, or the
+    count of differing weights says so.
+    """
     import sim.tnpu.run as rtl
-    program = compile(net, config, len(batches[0][0]), schedule=schedule, look_ahead=look_ahead,
-                      rate=rate, momentum=momentum)
+    program = compile(net, config, len(batches[0][0]), rate=rate, momentum=momentum, **options)
     expected = steps(net, program, parameters, batches, rate, momentum)
     started = time.monotonic()
     build = rtl.build_top(config, simulator, **room(program.end, simulator))
@@ -81,7 +83,7 @@ def train_rtl(net: Network, parameters: Parameters, batches: list[tuple[np.ndarr
 
 def train_request(request: Request, console: Console) -> dict[str, Any]:
     """The first batches of the first epoch, as ``sparseforge train`` asks."""
-    net = digits.network()
+    net = digits.network(request.loss)
     training, _ = digits.load()
     batches: list[tuple[np.ndarray, np.ndarray]] = []
     epoch = 1
@@ -92,7 +94,7 @@ def train_request(request: Request, console: Console) -> dict[str, Any]:
         out = train_rtl(net, digits.start(net, request.seed), batches[:request.steps],
                         request.config, rate=request.rate, momentum=request.momentum,
                         schedule=request.schedule, look_ahead=request.look_ahead,
-                        simulator=request.simulator)
+                        fc_gradients=request.fc_gradients, simulator=request.simulator)
     console.print(f"{request.simulator}: {out['steps']} batches of {request.batch}, "
                   f"{out['cycles'][0]:,} cycles each (model {out['model_cycles']:,}); "
                   f"{out['mismatches']} of {out['weights']:,} numbers differ from golden's; loss "

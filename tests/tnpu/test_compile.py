@@ -1,12 +1,15 @@
 """The image of a program, executed, leaves what golden computes from the tensors."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from golden.layers import Layer, Pool
 from golden.tnpu import train
-from golden.tnpu.compile import compile
+from golden.tnpu.compile import compile, compile_parts
 from golden.tnpu.execute import Machine
+from golden.tnpu.host import form_errors
 from golden.tnpu.network import Network, initial
 from golden.tnpu.schedule import SCHEDULES
 from hw.tnpu.config import PRESETS, TNPUConfig
@@ -84,6 +87,34 @@ def test_every_schedule_leaves_the_same_bits(schedule, batch):
     assert equal(program.parameters(memory), golden)
 
 
+@pytest.mark.parametrize(("schedule", "mode", "small"), [
+    ("sosm", "chip", {"s_words_f": 4096}), ("separate", "chip", {"s_words_f": 4096}),
+    ("sosm", "batch", {"x_words_f": 8}), ("time_multiplexed", "batch", {})])
+def test_every_way_to_add_up_gradients_leaves_the_same_bits(schedule, mode, small):
+    cfg = replace(PRESETS["small"], **small)
+    program, memory, golden, _, _ = executed(NETWORKS["lenet"], cfg, 5, schedule,
+                                             fc_gradients=mode)
+    assert equal(program.parameters(memory), golden)
+
+
+@pytest.mark.parametrize(("name", "mode"), [("fc", "chip"), ("conv", "memory"),
+                                            ("lenet", "batch")])
+def test_softmax_by_the_host(name, mode):
+    network, cfg = replace(NETWORKS[name], loss="softmax"), replace(PRESETS["small"],
+                                                                    s_words_f=4096)
+    parameters, inputs, targets = batch_of(network, 4)
+    parts = compile_parts(network, cfg, 4, rate=0.05, fc_gradients=mode)
+    memory = parts[0].image(parameters, inputs, targets)
+    train.step(network, parameters, inputs, targets, rate=0.05, momentum=0.9)
+    for n, part in enumerate(parts):
+        if n:
+            memory, words = form_errors(part, memory)
+            assert words * cfg.lanes >= 3 * 4 * network.layers[-1].k
+        Machine(cfg, memory, part.base).run(
+            {unit: (part.queue_at[unit], part.count(unit)) for unit in "cf"})
+    assert equal(parts[0].parameters(memory), parameters)
+
+
 @pytest.mark.parametrize("look_ahead", [1, 2, 3, 5])
 def test_look_ahead(look_ahead):
     program, memory, golden, _, _ = executed(NETWORKS["average"], PRESETS["small"], 7, "sosm",
@@ -112,6 +143,8 @@ def test_phases_alone(phases):
 
 @pytest.mark.parametrize(("network", "cfg", "rest", "message"), [
     ("fc", PRESETS["tiny"], {"schedule": "random"}, "schedule must be one of"),
+    ("fc", PRESETS["tiny"], {"fc_gradients": "some"}, "fc-gradients must be one of"),
+    ("fc", PRESETS["tiny"], {"fc_gradients": "chip"}, "must hold the 784 words of the FC"),
     ("fc", PRESETS["tiny"], {"batch": 0}, "batch must be 1 to 65536"),
     ("conv", PRESETS["tiny"], {"look_ahead": 0}, "look-ahead must be"),
     ("conv", TNPUConfig(lanes=4, w_words_c=64), {}, "a: W of PU-c must hold"),
@@ -122,3 +155,11 @@ def test_phases_alone(phases):
 def test_refusals(network, cfg, rest, message):
     with pytest.raises(ValueError, match=message):
         compile(NETWORKS[network], cfg, **({"batch": 2} | rest))
+
+
+def test_softmax_needs_the_host():
+    network = replace(NETWORKS["fc"], loss="softmax")
+    with pytest.raises(ValueError, match="programs of their own"):
+        compile(network, PRESETS["tiny"], 2)
+    with pytest.raises(ValueError, match="the schedule must be sosm, not separate"):
+        compile_parts(network, PRESETS["tiny"], 2, schedule="separate")
