@@ -30,7 +30,7 @@ def pack_line(line: Line, config: S2Config, weights) -> int:
 
 
 class Bank:
-    """Words are `Line` and `Token`; ``replays`` and ``groups`` are plain inputs."""
+    """Words are `Line` and `Token`; ``replays``, ``groups``, ``kernels`` are plain inputs."""
 
     inputs, outputs = ("i",), ("o",)
 
@@ -60,7 +60,8 @@ class Bank:
     def look(self, offered, ready):
         _, last = self._writes()
         return ({"i": not self.left or last}, {"o": self.out[0] if self.out else None},
-                {"error": self.check.error})
+                {"error": self.check.error,
+                 "empty": int(not (self.held or self.left or self.out or self.coming))})
 
     def step(self, offered, ready):
         token, last = self._writes()
@@ -76,7 +77,7 @@ class Bank:
         if token is not None:
             ends = bool(last and self.line.end)
             self.held.append((token, ends))
-            self.check.enter(token, last, self.line, offered["groups"])
+            self.check.enter(token, last, self.line, offered["groups"], offered["kernels"])
             del self.left[0]
         if offered["i"] is not None and not self.left:
             self.line, self.left = offered["i"], list(offered["i"].tokens)
@@ -100,16 +101,18 @@ class Check:
         self.reset()
 
     def reset(self):
-        self.error, self.group, self.groups = NONE, [], 0
+        self.error, self.group, self.groups, self.kernels = NONE, [], 0, 0
 
-    def enter(self, token, line_end, line, groups):
-        """One token; ``groups`` of a kernel."""
+    def enter(self, token, line_end, line, groups, kernels):
+        """One token; ``groups`` of a kernel, ``kernels`` of a section."""
         self.group.append(token)
         ended = bool(token.eog)
         if self.weights:
             whole = ended and self.groups + 1 == groups
-            kernel = bool(token.eok) != whole or (line_end and line.end and not token.eok)
+            final = whole and self.kernels + 1 == kernels
+            kernel = bool(token.eok) != whole or bool(line_end and line.end) != final
             self.groups = 0 if whole else self.groups + ended
+            self.kernels = 0 if final else self.kernels + whole
         else:
             kernel = False
         if self.error == NONE:

@@ -64,6 +64,7 @@ class Edge:
 
     def reset(self):
         self.places = places(self.layer, self.config, self.row)
+        self.taken = 0                  # sums
         self.stages = [None] * 5        # (place, output)
         self.group = [0] * self.config.group
         self.full = False
@@ -73,7 +74,8 @@ class Edge:
         return not self.full or self.out is None or ready["o"]
 
     def look(self, offered, ready):
-        return {"i": self._advance(ready)}, {"o": self.out}, {}
+        return {"i": self._advance(ready)}, {"o": self.out}, {
+            "tile": self.taken // (self.config.cols * self.layer.kernel_tiles)}
 
     def step(self, offered, ready):
         advance = self._advance(ready)
@@ -90,6 +92,7 @@ class Edge:
         entry = None
         if offered["i"] is not None:
             place = next(self.places)
+            self.taken += 1
             if place is not None:
                 total = wrap(offered["i"][0] + self.biases[place.kernel], self.config.acc_bits)
                 entry = place, quantise(total, self.layer)

@@ -101,14 +101,17 @@ def chains(producer: Stage, consumer: Stage, config: S2Config) -> bool:
             and whole(consumer, shape.c // shape.groups))
 
 
-def program(work: Work, base: int = 0) -> Program:
-    """The program of `work`. `base`: address of each image. Raises ValueError naming the layer."""
+def program(work: Work, base: int = 0, ce: bool = True) -> Program:
+    """The program of `work`. `base`: address of each image; without `ce` rows share no groups.
+
+    Raises ValueError naming the layer.
+    """
     stages, parts = work.stages, []
     cuts = [0] + [n for n in range(1, len(stages)) if not work.chain
                   or not chains(stages[n - 1], stages[n], work.config)] + [len(stages)]
     for first, last in pairwise(cuts):
         mine = [p for p in work.passes if first <= p.stage.index < last]
-        parts.append(_Builder(work.config, base).segment(mine))
+        parts.append(_Builder(work.config, base, ce).segment(mine))
     return Program(config=work.config, segments=tuple(parts), layers=work.layers,
                    images=len(stages[0].inputs))
 
@@ -119,6 +122,7 @@ class _Builder:
 
     config: S2Config
     base: int
+    ce: bool
     shared: dict[tuple[Any, ...], int] = field(default_factory=dict)
     stores: dict[tuple[int, int], tuple[Plane, int, int]] = field(default_factory=dict)
 
@@ -199,7 +203,8 @@ class _Builder:
             "store_group_lines": store.group_lines, "store_row_lines": store.row_lines,
             "store_slots": store.slots,
             "channel_groups": stage.channel_groups(config.group), "kernel_rows": shape.r,
-            "kernel_cols": shape.s, "stride": shape.stride, "groups": plan.groups, "ce": 1,
+            "kernel_cols": shape.s, "stride": shape.stride, "groups": plan.groups,
+            "ce": int(self.ce),
             "relu": int(stage.layer.relu), "shift": stage.layer.shift,
             "out_bits": stage.layer.out_bits, "multiplier": stage.layer.multiplier,
             "pool": POOLS[pool.kind if pool else None], "out_rows": shape.ho,
@@ -208,9 +213,11 @@ class _Builder:
         }
         if pool:
             fields |= {"pool_k": pool.k, "pool_stride": pool.s, "pool_pad": pool.pad,
-                       "pool_area": pool.k * pool.k}
+                       "pool_area": pool.k * pool.k, "pool_cells": pool.k * shape.wo,
+                       "pool_step": pool.s % pool.k * shape.wo,
+                       "pool_first": -pool.pad % pool.k * shape.wo}
         end = begin + store.groups * store.group_lines * line
-        return LayerPass(plan, fields | _tiles(plan) | _replays(plan), (begin, end))
+        return LayerPass(plan, fields | _tiles(plan) | _replays(plan, self.ce), (begin, end))
 
 
 def _tiles(plan: Plan) -> dict[str, int]:
@@ -222,16 +229,19 @@ def _tiles(plan: Plan) -> dict[str, int]:
             "kernels_more": kernels % down}
 
 
-def _replays(plan: Plan) -> dict[str, int]:
+def _replays(plan: Plan, ce: bool) -> dict[str, int]:
     """What is loaded how often. Raises ValueError where neither flow fits its bank."""
     config, tiles, kernels = plan.config, len(plan.pixel_tiles), len(plan.kernel_tiles)
-    features = max(int(plan.row_tokens(n).max()) for n in range(tiles))
+    features = max(int(plan.row_tokens(n, ce).max()) for n in range(tiles))
     weights = int(plan.column_tokens.max())
     w_fits, f_fits = weights <= config.wb_tokens, features <= config.fb_tokens
     if not w_fits and not f_fits:
         raise ValueError(f"{plan.stage.layer.name}: a tile's features ({features} tokens in a row) "
                          f"must fit fb_tokens ({config.fb_tokens}), or its weights ({weights} in a "
                          f"column) wb_tokens ({config.wb_tokens})")
+    if not f_fits and plan.line_tokens > config.fb_tokens:
+        raise ValueError(f"{plan.stage.layer.name}: the features of a kernel row "
+                         f"({plan.line_tokens} tokens) must fit fb_tokens ({config.fb_tokens})")
     return {"w_stream": int(not w_fits), "w_loads": 1 if w_fits else tiles,
             "w_replays": tiles if w_fits else 1, "f_loads": 1 if f_fits else kernels,
             "f_replays": kernels if f_fits else 1}

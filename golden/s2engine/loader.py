@@ -82,7 +82,7 @@ class Loader:
         self.cycle, self.next_at, self.counted_at = 0, 0, 0
         self.waiting: deque[Run] = deque()
         self.at = 0                             # line of the oldest run
-        self.kernel, self.biased = 0, False
+        self.kernel = 0
         self.ended = False                      # the group ended in its first line
 
     # The line at the input
@@ -148,14 +148,13 @@ class Loader:
             if bank is not None:
                 words[bank[0]] = bank[1]
         return ({"line": self._taken(run, line, ready)}, words,
-                {"bias": bias, "biased": int(self.biased), "error": int(error)})
+                {"bias": bias, "error": int(error)})
 
     def step(self, offered, ready):
         run, line = self._there(offered)
         taken = self._taken(run, line, ready)
         if run is not None and run.kind == BIAS:
             self.kernel += 1
-            self.biased |= self.kernel == self.d["kernels"]
         elif taken and run.kind == FEATURE:
             eog = any(line >> n * self.config.feature_bits + 8 + self.config.offset_bits & 1
                       for n in range(self.config.group))
@@ -180,7 +179,7 @@ class Loader:
             self.runs = runs(self.d, self.config)
             self.next_at = self.cycle
             self.counted_at = self.cycle + -(-self.d["kernel_cols"] // self.d["stride"])
-            self.kernel, self.biased = 0, False
+            self.kernel = 0
             self.coming = next(self.runs, None)
         coming = self.coming
         if self.offered is None and coming is not None and self.cycle >= self.next_at and (

@@ -65,6 +65,16 @@ class Plan:
                 for c in range(shape.s)]
         return np.sum(each, axis=0).reshape(-1), np.sum(each[:shape.stride], axis=0).reshape(-1)
 
+    @cached_property
+    def line_tokens(self) -> int:
+        """The most tokens of a kernel row's groups, of one channel group: what a bank of FB holds
+        at least, so that the rows can wait for each other."""
+        shape = self.stage.shape
+        plane = tokens(self.feature_masks)
+        each = [plane[:, :, c:c + (shape.wo - 1) * shape.stride + 1:shape.stride]
+                for c in range(shape.s)]
+        return int(np.sum(each, axis=0).max())
+
     def row_tokens(self, tile: int, ce: bool = True) -> np.ndarray:
         """Tokens of a pixel tile's section in each row's bank of FB: int64 [pixels of the tile]."""
         first, number = self.pixel_tiles[tile]
@@ -89,27 +99,42 @@ def passes(stage: Stage, config: S2Config) -> list[Plan]:
     Raises ValueError where not even one kernel tile, and not the features of a tile either, fit.
     """
     per_part = stage.shape.k // stage.shape.groups
+    most = _most_kernels(stage, config)
     each = tokens(masks(stage.kernels(config.group))).sum(axis=1)
     groups = stage.kernels(config.group).shape[1]
     cuts: list[tuple[int, int, int]] = []
     for part in range(stage.shape.groups):
         at, end = part * per_part, (part + 1) * per_part
         while at < end:
-            size = _block(each[at:end], groups, config)
+            size = _block(each[at:end], groups, config, most)
             cuts.append((part, at, at + size))
             at += size
     return [Plan(stage, config, image, part, first, last)
             for image in range(len(stage.inputs)) for part, first, last in cuts]
 
 
-def _block(kernels: np.ndarray, groups: int, config: S2Config) -> int:
-    """How many of these kernels the next pass takes: all that fit WB and `max_kernels`."""
+def _most_kernels(stage: Stage, config: S2Config) -> int:
+    """Kernels of a pass at most: `max_kernels`, and those whose pooling windows fit the buffer."""
+    pool = stage.layer.pool
+    if pool is None:
+        return config.max_kernels
+    cells = pool.k * stage.shape.wo
+    if cells > config.pool_groups:
+        raise ValueError(f"{stage.layer.name}: {pool.k} output lines of {stage.shape.wo} pixels "
+                         f"must fit pool_groups ({config.pool_groups}) for pooling")
+    return min(config.max_kernels, config.pool_groups // cells * config.group)
+
+
+def _block(kernels: np.ndarray, groups: int, config: S2Config, most: int) -> int:
+    """How many of these kernels the next pass takes: all that fit WB, `most`."""
     def fits(size: int) -> bool:
-        return size <= config.max_kernels and int(
+        return size <= most and int(
             _column_tokens(kernels[:size], config.cols, groups).max()) <= config.wb_tokens
     if fits(len(kernels)):
         return len(kernels)
     step = int(np.lcm(config.cols, config.group))
+    if step > most:             # whole groups at least, so that stored groups are whole
+        step = max(most // config.group, 1) * config.group
     sizes = [size for size in range(step, len(kernels), step) if fits(size)]
     # Where not even one tile fits, WB is a stream and its size does not matter.
     return sizes[-1] if sizes else min(step, len(kernels))

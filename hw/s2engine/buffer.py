@@ -45,8 +45,8 @@ class FlowCheck(wiring.Component):
         The token enters.
     line_end, close, end : In(1)
         It is the last one of its line; which ends the group, the section.
-    groups : In(24)
-        Groups of a kernel; constant. Weights only.
+    groups, kernels : In
+        Groups of a kernel, kernels of a section; constant. Weights only.
     error : Out(FlowError)
         Of the tokens that entered until the cycle before; the first one stays.
     """
@@ -60,6 +60,7 @@ class FlowCheck(wiring.Component):
             "close": In(1),
             "end": In(1),
             "groups": In(24),
+            "kernels": In(16),
             "error": Out(FlowError),
         })
 
@@ -78,12 +79,15 @@ class FlowCheck(wiring.Component):
             group.eq(self.line_end & ~token.eog & (self.close | self.end)),
         ]
         if self.weights:
-            count = Signal(24)
-            whole = Signal()
+            count, number = Signal(24), Signal(16)      # of the group, of the kernel
+            whole, final = Signal(), Signal()           # a kernel ends, and the section with it
             m.d.comb += [whole.eq(token.eog & (count + 1 == self.groups)),
-                         kernel.eq((token.eok != whole) | (self.line_end & self.end & ~token.eok))]
+                         final.eq(whole & (number + 1 == self.kernels)),
+                         kernel.eq((token.eok != whole) | ((self.line_end & self.end) != final))]
             with m.If(self.take & token.eog):
                 m.d.sync += count.eq(Mux(whole, 0, count + 1))
+            with m.If(self.take & whole):
+                m.d.sync += number.eq(Mux(final, 0, number + 1))
         with m.If(self.take):
             m.d.sync += [begins.eq(token.eog), offset.eq(token.offset), low.eq(tag & ~low)]
             with m.If(self.error == FlowError.NONE):
@@ -118,8 +122,10 @@ class Bank(wiring.Component):
     o : Out(stream.Signature(weight_layout(cfg) or feature_layout(cfg)))
     replays : In(24)
         How often each section is read, at least 1; constant.
-    groups : In(24)
-        Of a kernel; constant. For the check of weights.
+    groups, kernels : In
+        Groups of a kernel, kernels of a section; constant. For the check of weights.
+    empty : Out(1)
+        Nothing is inside.
     error : Out(FlowError)
     """
 
@@ -134,6 +140,8 @@ class Bank(wiring.Component):
             "o": Out(stream.Signature(self.shape)),
             "replays": In(24),
             "groups": In(24),
+            "kernels": In(16),
+            "empty": Out(1),
             "error": Out(FlowError),
         })
 
@@ -149,7 +157,7 @@ class Bank(wiring.Component):
         held = Signal.like(level)
         m.d.comb += held.eq(level + write - release)
         m.d.sync += [level.eq(held), unread.eq(Mux(again, held, unread + write - issue))]
-        self._write(m, ring, sections, write, level)
+        full = self._write(m, ring, sections, write, level)
         self._read(m, ring, sections, unread, issue, release, again)
 
         # A token is at the memory's output a cycle after its issue, and in `out` a cycle later.
@@ -157,12 +165,13 @@ class Bank(wiring.Component):
         m.d.sync += [issued.eq(issue), ahead.eq(ahead + issue - (self.o.valid & self.o.ready))]
         m.d.comb += [
             issue.eq((unread != 0) & (ahead != AHEAD)),
+            self.empty.eq((level == 0) & (ahead == 0) & ~full),
             out.i.valid.eq(issued), out.i.payload.eq(ring.read_ports[0].data),
         ]
         return m
 
     def _write(self, m, ring, sections, write, level):
-        """The line register, and its tokens into the ring one by one."""
+        """The line register, and its tokens into the ring one by one. Returns: it is full."""
         line, full = Signal(self.i.p.shape()), Signal()
         index, final = Signal(range(self.tokens)), Signal()
         tail = Signal(range(self.depth))
@@ -185,8 +194,9 @@ class Bank(wiring.Component):
         m.d.comb += [
             Value.cast(check.token).eq(token), check.take.eq(write), check.line_end.eq(final),
             check.close.eq(line.close), check.end.eq(line.end), check.groups.eq(self.groups),
-            self.error.eq(check.error),
+            check.kernels.eq(self.kernels), self.error.eq(check.error),
         ]
+        return full
 
     def _read(self, m, ring, sections, unread, issue, release, again):
         """A section from its first row to its last, `replays` times."""

@@ -18,10 +18,10 @@ FIELDS = [
     ("store_row_lines", 24),
     # tiles
     ("pixels", 24),
-    ("line_pixels", 24),
-    ("tiles", 24),
+    ("line_pixels", 16),
+    ("tiles", 16),
     ("tile_pixels", 8),
-    ("tile_more", 24),
+    ("tile_more", 16),
     ("kernels", 16),
     ("kernel_tiles", 16),
     ("tile_kernels", 8),
@@ -56,4 +56,9 @@ FIELDS = [
     ("pooled_rows", 16),
     ("pooled_cols", 16),
     ("pool_area", 16),
+    # the buffer of windows under way: cells of a channel group (pool_k lines), those from a line of
+    # windows to the next one (in the ring of lines), those before the first line
+    ("pool_cells", 16),
+    ("pool_step", 16),
+    ("pool_first", 16),
 ]

@@ -58,6 +58,8 @@ class Edge(wiring.Component):
     bias : In(bias_layout(cfg))
         Before the pass's first sum.
     i : In(stream.Signature(result_layout(cfg)))
+    tile : Out(16)
+        Pixel tiles whose sums have all been taken.
     o : Out(stream.Signature(group_layout(cfg)))
         Per pixel, groups in the order of the kernels; the last one may be part of a group.
     """
@@ -70,6 +72,7 @@ class Edge(wiring.Component):
             "layer": In(data.StructLayout(EDGE_FIELDS)),
             "bias": In(bias_layout(cfg)),
             "i": In(stream.Signature(result_layout(cfg))),
+            "tile": Out(16),
             "o": Out(stream.Signature(group_layout(cfg))),
         })
 
@@ -110,7 +113,7 @@ class Edge(wiring.Component):
     def _count(self, m, take, tag):
         """Where the next sum belongs; sets the first stage's tag. Returns the kernel's number."""
         cfg, layer = self.cfg, self.layer
-        column, tile, pixel_tile = Signal(range(cfg.cols)), Signal(16), Signal(16)
+        column, tile, pixel_tile = Signal(range(cfg.cols)), Signal(16), self.tile
         kernel, slot = Signal(range(cfg.max_kernels)), Signal(range(cfg.group))
         used, there, final, wide = Signal(), Signal(), Signal(), Signal(17)
         m.d.comb += [

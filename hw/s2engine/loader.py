@@ -196,15 +196,12 @@ class Router(wiring.Component):
     Members
     -------
     layer : In(descriptor_layout(cfg))
-    start : In(1)
     run : In(stream.Signature(run_layout(cfg)))
         Taken with its last line.
     line : In(stream.Signature(line_content_bits))
     w, f : Out, by column and by row
         Lines for the banks.
     bias : Out(bias_layout(cfg))
-    biased : Out(1)
-        All biases of the pass are there.
     error : Out(1)
         A line of weights for a column that is not there, or without tokens.
     """
@@ -215,13 +212,11 @@ class Router(wiring.Component):
         self.f_line = bank_line_layout(feature_layout(cfg), cfg.group)
         super().__init__({
             "layer": In(descriptor_layout(cfg)),
-            "start": In(1),
             "run": In(stream.Signature(run_layout(cfg))),
             "line": In(stream.Signature(cfg.line_content_bits)),
             "w": Out(stream.Signature(self.w_line)).array(cfg.cols),
             "f": Out(stream.Signature(self.f_line)).array(cfg.rows),
             "bias": Out(bias_layout(cfg)),
-            "biased": Out(1),
             "error": Out(1),
         })
 
@@ -241,8 +236,6 @@ class Router(wiring.Component):
         m.d.comb += self.run.ready.eq(taken & (count == run.lines - 1))
         with m.If(taken):
             m.d.sync += count.eq(Mux(self.run.ready, 0, count + 1))
-        with m.If(self.start):
-            m.d.sync += self.biased.eq(0)
         return m
 
     def _biases(self, m, there):
@@ -260,8 +253,6 @@ class Router(wiring.Component):
         ]
         with m.If(there):
             m.d.sync += [index.eq(Mux(end, 0, index + 1)), kernel.eq(Mux(last, 0, kernel + 1))]
-            with m.If(last):
-                m.d.sync += self.biased.eq(1)
 
     def _weights(self, m, there):
         cfg, line = self.cfg, self.line
@@ -327,7 +318,10 @@ class Router(wiring.Component):
 
 
 class Loader(wiring.Component):
-    """Walker, DMA commands and router. Members: those of `Router` but ``run``; ``command``."""
+    """Walker, DMA commands and router.
+
+    Members: those of `Router` but ``run``; ``start``, ``command``.
+    """
 
     def __init__(self, cfg):
         self.cfg = cfg
@@ -335,7 +329,7 @@ class Loader(wiring.Component):
         router._MustUse__used = True
         members = {name: member for name, member in router.signature.members.items()
                    if name != "run"}
-        super().__init__({**members, "command": Out(stream.Signature(
+        super().__init__({**members, "start": In(1), "command": Out(stream.Signature(
             command_layout(cfg.addr_bits, BEATS_BITS)))})
 
     def elaborate(self, platform):
@@ -346,14 +340,14 @@ class Loader(wiring.Component):
         # A run goes to the DMA and into the queue in the same cycle.
         m.d.comb += [
             walker.layer.eq(self.layer), walker.start.eq(self.start),
-            router.layer.eq(self.layer), router.start.eq(self.start),
+            router.layer.eq(self.layer),
             runs.i.payload.eq(walker.o.payload),
             runs.i.valid.eq(walker.o.valid & self.command.ready),
             self.command.valid.eq(walker.o.valid & runs.i.ready),
             self.command.p.address.eq(walker.o.p.address),
             self.command.p.beats.eq(walker.o.p.lines * self.cfg.line_beats),
             walker.o.ready.eq(self.command.ready & runs.i.ready),
-            self.bias.eq(router.bias), self.biased.eq(router.biased), self.error.eq(router.error),
+            self.bias.eq(router.bias), self.error.eq(router.error),
         ]
         wiring.connect(m, runs.o, router.run)
         wiring.connect(m, wiring.flipped(self.line), router.line)

@@ -12,21 +12,16 @@ from sim.common.lockstep import lockstep
 from sim.s2engine.flows import Packed, encode, packers, random_values
 
 
-def sections(random, config, weights, groups, breaks=0.0):
+def sections(random, config, weights, groups, kernels, breaks=0.0):
     """Lines of random sections, for ever; a share of the lines gets a fault."""
     size = config.weights_per_line if weights else config.group
-    limit = config.wb_tokens if weights else config.fb_tokens
     while True:
-        lines, total = [], 0
-        for _ in range(random.randint(1, 3)):
+        lines = []
+        for _ in range(kernels):
             made = [encode(random_values(random, config.group, random.random(),
                                          config.mixed * random.choice([0, 0.5])), config.group)
                     for _ in range(groups)]
             made[-1][-1] = made[-1][-1]._replace(eok=int(weights))
-            count = sum(map(len, made))
-            if total and total + count > limit // 2:
-                break
-            total += count
             if weights:
                 flow = [token for group in made for token in group]
                 lines += [Line(tuple(flow[n:n + size])) for n in range(0, len(flow), size)]
@@ -60,15 +55,19 @@ async def lockstep_with_golden(dut, stalls):
     pack = packers(config)["w_i" if weights else "f_i"]
     await start(dut)
     for replays, breaks in ((1, 0), (2, 0), (3, 0), *[(1, 0.1)] * 4):
-        groups = random.randint(1, 3)
+        groups, kernels = random.randint(1, 3), random.randint(1, 3)
+        if kernels * groups * config.hold_depth > depth:        # must fit to be replayed
+            kernels = 1
         model = Bank(depth, config.group, weights)
         packed = Packed(model, {"i": lambda line: pack_line(line, config, weights), "o": pack})
-        dut.replays.value, dut.groups.value = replays, groups
+        dut.replays.value, dut.groups.value, dut.kernels.value = replays, groups, kernels
         await reset(dut)
-        lines = packed.source("i", sections(random, config, weights, groups, breaks))
+        lines = packed.source("i", sections(random, config, weights, groups, kernels,
+                                               breaks))
         await lockstep(dut, packed, 200 if breaks else 700, random, {"i": lines}, stalls=stalls,
                        p_reset=0, controls={"replays": lambda r, n=replays: n,
-                                            "groups": lambda r, n=groups: n})
+                                            "groups": lambda r, n=groups: n,
+                                            "kernels": lambda r, n=kernels: n})
         full += model.full
         seen.add(model.check.error)
     if len(stalls) > 1:

@@ -1,0 +1,14 @@
+import pytest
+
+from hw.s2engine.config import S2Config
+from hw.s2engine.store import Store
+from sim.common.runner import simulate
+
+MIXED = S2Config(rows=4, cols=3, group=6, mixed=True, pool_groups=30, memory_bits=64)
+NARROW = S2Config(rows=1, cols=1, group=5, pool_groups=25)
+
+
+@pytest.mark.parametrize("simulator, config", [("icarus", MIXED), ("icarus", NARROW),
+                                               ("verilator", MIXED)], ids=["0", "1", "verilated"])
+def test_bench(simulator, config):
+    simulate(Store(config), "sim.s2engine.bench_store", simulator=simulator, config=config)
