@@ -61,7 +61,7 @@ def outputs(memories: Sequence[bytes], program: Program, index: int) -> list[np.
 
     An FC layer's batch is one image, [N, K, 1, 1].
     """
-    config = program.config
+    config, index = program.config, range(len(program.layers))[index]
     out: dict[int, np.ndarray] = {}
     for segment, memory in zip(program.segments, memories, strict=True):
         for one in segment.passes:

@@ -12,7 +12,7 @@ import numpy as np
 from golden import axi
 from golden.jit import njit
 from golden.program import Memory
-from golden.s2engine import banks, clocked, store
+from golden.s2engine import banks, clocked, edges, store
 from golden.s2engine.banks import Banks
 from golden.s2engine.clocked import CEs, PEs
 from golden.s2engine.feed import BIASES, COLUMNS, NOWHERE, Feed, feed
@@ -21,7 +21,6 @@ from golden.s2engine.layout import descriptor_bytes
 from golden.s2engine.loader import RUNS
 from hw.s2engine.config import S2Config
 
-STAGES = 5              # of an edge
 SEEN = 3                # from a descriptor's last beat until the engine sees it
 HANG = 1 << 17          # cycles without a step of a DS
 
@@ -42,46 +41,11 @@ class Machine(NamedTuple):
     ces: CEs
     fb: Banks
     wb: Banks
-    edges: np.ndarray       # int64 [rows, EDGE]
+    edges: np.ndarray       # int64 [rows, edges.REGISTERS]
     feed: Feed
     store: np.ndarray       # its settings
     settings: np.ndarray
     out: np.ndarray         # int64 [OUT]
-
-
-# An edge: where the next sum belongs; the last stage's tag is in the lowest bits of TAGS, two bits
-# each: there is a value, it ends its group; a group is full; one is at the output
-E_COLUMN, E_KERNEL_TILE, E_SLOT, E_TILE, E_TAGS, E_FULL, E_OUT, EDGE = range(8)
-
-
-@njit
-def _edge(e, row, takes, moves_out, advance, c, group):
-    """The edge that ends a cycle of an edge. `takes`: a sum comes; `moves_out`: a group leaves."""
-    k, more = c
-    if moves_out:
-        e[E_OUT] = 0
-    if e[E_FULL] and advance:
-        e[E_OUT] = 1
-    if not advance:
-        return
-    e[E_FULL] = e[E_TAGS] & 3 == 3
-    tag = 0
-    if takes:
-        tile, cols = e[E_KERNEL_TILE], k[3]
-        wide = k[1] + (tile < k[2])
-        if e[E_COLUMN] < wide:
-            ends = e[E_SLOT] == group - 1 or (tile == k[0] - 1 and e[E_COLUMN] == wide - 1)
-            if row < more[0] + (e[E_TILE] < more[1]):
-                tag = 1 + 2 * ends
-            e[E_SLOT] = 0 if ends else e[E_SLOT] + 1
-        e[E_COLUMN] += 1
-        if e[E_COLUMN] == cols:
-            e[E_COLUMN] = 0
-            e[E_KERNEL_TILE] += 1
-            if e[E_KERNEL_TILE] == k[0]:
-                e[E_KERNEL_TILE] = 0
-                e[E_TILE] += 1
-    e[E_TAGS] = e[E_TAGS] >> 2 | tag << 2 * (STAGES - 1)
 
 
 @njit
@@ -119,7 +83,9 @@ def _run(m):
     kernels = np.array([k[KERNEL_TILES], k[TILE_KERNELS], k[KERNELS_MORE], cols])
     pixels = m.store[store.TILE_PIXELS:store.TILE_MORE + 1]
     s, does = np.zeros(store.STATES, np.int64), np.zeros(store.MOVES, np.int64)
+    # By row: its edge moves; a sum comes to it, a group leaves it.
     advance, left = np.zeros(rows, np.bool_), np.zeros(rows, np.bool_)
+    leaves = np.zeros(rows, np.bool_)
     f_takes, w_takes = np.zeros(rows, np.int64), np.zeros(cols, np.int64)
     start = _fetch(m) + 1
     rs, ws = m.reader.state, m.writer.state
@@ -143,14 +109,15 @@ def _run(m):
         command_ready = not ws[axi.W_FULL] or not ws[axi.W_ACTIVE] or (
             write_beat and final and closing)
         turn = s[store.ROW]
-        offered = s[store.STATE] == store.PIXEL and m.edges[turn, E_OUT] != 0
+        offered = s[store.STATE] == store.PIXEL and m.edges[turn, edges.OUT] != 0
         store.decide(s, m.store, offered, line_ready, does)
         written = ws[axi.W_DONE_VALID]
         opens = s[store.COMMAND] and command_ready
         encoded = s[store.LINES]
         for r in range(rows):
             e = m.edges[r]
-            advance[r] = not e[E_FULL] or not e[E_OUT] or (does[store.TAKE] and turn == r)
+            leaves[r] = does[store.TAKE] != 0 and turn == r
+            advance[r] = e[edges.FULL] == 0 or e[edges.OUT] == 0 or leaves[r]
         banks.look(m.fb)
         banks.look(m.wb)
         for c in range(cols):
@@ -169,8 +136,7 @@ def _run(m):
             if quiet > HANG:
                 return -now
         for r in range(rows):
-            _edge(m.edges[r], r, left[r], does[store.TAKE] and turn == r, advance[r],
-                  (kernels, pixels), group)
+            edges.step(m.edges[r], r, left[r], leaves[r], advance[r], (kernels, pixels), group)
         # The line at the loader.
         target, begin, count, ends = NOWHERE, 0, 0, 0
         takes = False
@@ -236,7 +202,7 @@ def _run(m):
             running = True
         done = s[store.STATE] == store.IDLE and s[store.REGIONS] == 0
         for r in range(rows):
-            done = done and m.edges[r, E_TILE] == tiles
+            done = done and m.edges[r, edges.TILE] == tiles
         now += 1
         if last:
             out[RUNNING] = now - 1 - start
@@ -277,7 +243,7 @@ def run_pass(one: LayerPass, address: int, memory: bytes, base: int, config: S2C
     m = Machine(
         reader, writer, clocked.pes(config), clocked.ces(config),
         banks.banks(config.rows, config.fb_tokens), banks.banks(config.cols, config.wb_tokens),
-        np.zeros((config.rows, EDGE), np.int64), feed(one, memory, base, config),
+        np.zeros((config.rows, edges.REGISTERS), np.int64), feed(one, memory, base, config),
         store.settings(one.descriptor, config), settings(one, address, config),
         np.zeros(OUT, np.int64))
     taken = int(_run(m))

@@ -6,10 +6,10 @@ import numpy as np
 
 from golden.s2engine import compile as work
 from golden.s2engine import golden
-from golden.s2engine.cycles import cycles
 from golden.s2engine.image import program
+from golden.s2engine.whole import cycles
 from golden.tensors import Tensors
-from sim.s2engine.run import RTL
+from sim.s2engine.top import RTL
 from tests.common.harness import Design
 from tests.common.random_layers import random_layer, random_values
 
@@ -36,11 +36,6 @@ def tensors(rng, layer):
                         random_values(rng, shape))
     return Tensors(values(layer.weights_shape), values(layer.activations_shape),
                    rng.integers(-128, 128, layer.k) if layer.bias else None)
-
-
-def short(cases, most):
-    """Those that take fewer than so many cycles."""
-    return [case for case in cases if cycles(case.program).cycles < most]
 
 
 S2 = Design(rtl=RTL, compile=compile, golden=golden.outputs, cycles=cycles,

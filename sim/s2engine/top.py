@@ -1,0 +1,10 @@
+"""Runs compiled programs on the Top of S² Engine: outputs, cycles and counters of each."""
+
+from golden.s2engine import decode
+from hw.s2engine.engine import CAUSES
+from hw.s2engine.pe import PE
+from hw.s2engine.top import Top
+from sim.common.design import DesignRTL
+
+RTL = DesignRTL("s2engine", Top, causes=CAUSES, outputs=decode.outputs,
+                blocks=lambda config: (PE,))
