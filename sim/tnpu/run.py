@@ -14,11 +14,15 @@ from golden.tnpu.program import Program
 from hw.emit import emit
 from hw.tnpu.config import CAUSES, TNPUConfig
 from hw.tnpu.engine import COUNTERS
+from hw.tnpu.pe import PE
 from hw.tnpu.row import Row
 from hw.tnpu.top import Top
 from sim.common import program as host
 from sim.common.design import BENCH, FAST, PATIENCE
 from sim.common.runner import Build
+
+# CRCs and rotated buffers make functions of a megabyte, minutes each for the C++ compiler: split.
+SPLIT = ("--output-split", "5000", "--output-split-cfuncs", "500")
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,10 @@ def model(program: Program, memory: Memory = BENCH) -> cycles.Report:
 def build_top(config: TNPUConfig, simulator: str, **options: Any) -> Build:
     """The Top with its memory, built for a simulator (or found built)."""
     if simulator == "verilator":
-        options = {"hier": (Row,), "opt": 3 if config.multipliers >= FAST else 1, **options}
+        usual: dict[str, Any] = {"hier": (Row,), "opt": 1}
+        if config.multipliers >= FAST:
+            usual |= {"hier": (Row, PE), "flags": SPLIT}
+        options = usual | options
     return host.build_program(emit(Top(config), "tnpu"), simulator=simulator, **options)
 
 
