@@ -14,7 +14,16 @@ import numpy as np
 from golden import axi
 from golden.cambricon_s import work as windows
 from golden.cambricon_s.program import CambriconPass, Program, Segment
-from golden.cambricon_s.work import EXHAUSTED, ISSUES, LANES, MULTIPLY, SEGMENTS, VIEW, Work
+from golden.cambricon_s.work import (
+    EXHAUSTED,
+    ISSUES,
+    LANES,
+    MULTIPLY,
+    PAIR_OF,
+    SEGMENTS,
+    VIEW,
+    Work,
+)
 from golden.formats.bits import record_bytes
 from golden.jit import njit
 from golden.program import Memory
@@ -32,7 +41,6 @@ CLOSING = 2             # from the last descriptor's taking to irq
 # Pairs of sides, and what a side is.
 NBIN, SIB, SB, BOOK, IB, NBOUT = range(6)
 EMPTY, FILLING, CLOSED, FULL, LEAVING = range(5)
-PAIR_OF = np.array([NBIN, SIB, SB, BOOK, BOOK, IB])
 
 
 @dataclass(frozen=True)
@@ -133,7 +141,7 @@ def _pass(one: CambriconPass, does: Work, reader: axi.Reader, writer: axi.Writer
     for n, unit in enumerate(("load", "compute", "store")):
         there[n, one.slots[unit][:, 0]] = True
     sizes = np.array([cfg.ib_words // 2, cfg.queue_words, stages(cfg), cfg.beat_bytes], np.int64)
-    lacks, beats = np.zeros(6, np.int64), np.zeros(6, np.int64)
+    lacks, beats = np.zeros(6, np.int64), np.zeros(len(BEATS), np.int64)
     end, covered, written = _run(there, load, compute, store, does.cost, does.first, sizes, reader,
                                  writer, seen, lacks, beats)
     if end < 0:

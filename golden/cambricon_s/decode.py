@@ -8,10 +8,12 @@ instead of what they are, and so finds the weights that `compile` was given.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 
 from golden.cambricon_s import functions
+from golden.cambricon_s.program import Program
 from golden.cambricon_s.segments import unpack
 from golden.formats.bits import get, record_bytes, unpack_record
 from golden.formats.lines import check_lines
@@ -279,3 +281,14 @@ def _half_even(value: int, shift: int) -> int:
         return value
     floor, rest, half = value >> shift, value & (1 << shift) - 1, 1 << (shift - 1)
     return floor + int(rest > half or (rest == half and floor & 1))
+
+
+def outputs(memories: Sequence[bytes], program: Program, index: int) -> list[np.ndarray]:
+    """A layer's outputs per image, as they lie in the memory that the last segment left."""
+    one = program.passes[index]
+    begin = one.target - program.segments[0].base
+    planes = one.output.read(memories[-1][begin:begin + one.output.size], program.config.data_bits)
+    layer = one.layer
+    if layer.is_fc:
+        planes = planes.reshape(layer.k, layer.batch).T
+    return list(planes.reshape(layer.batch, layer.k, layer.out_h, layer.out_w))

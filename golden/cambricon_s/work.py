@@ -13,10 +13,12 @@ import numpy as np
 from golden.cambricon_s.program import CambriconPass, Segment
 from golden.jit import njit
 from hw.cambricon_s.config import WIDTHS
+from hw.cambricon_s.instruction import CHOICES
 
-NBIN, SIB, SB, CODEBOOK, BIAS, IB = range(6)    # `CHOICES["buffer"]`
+# The pairs of sides that COMPUTE uses and LOAD fills, by the names in `CHOICES["buffer"]`.
+PAIRS = {"nbin": 0, "sib": 1, "sb": 2, "codebook": 3, "bias": 3, "ib": 4}
+PAIR_OF = np.array([PAIRS.get(name, PAIRS["sb"]) for name in CHOICES["buffer"]])
 EMPTY, FILLING, FULL = range(3)
-BOOK = 3                                        # of sides: NBin, SIB, SB, book
 MULTIPLY, VIEW, EXHAUSTED, LANES, ISSUES, SEGMENTS = range(6)
 LOADS = ("to", "side", "address", "rows", "beats", "pitch", "first", "granules", "granule_pitch",
          "skip", "acquire", "publish")
@@ -45,7 +47,8 @@ def work(segment: Segment, one: CambriconPass) -> Work:
     """Of one program. ValueError if it locks."""
     cfg = one.stage.cfg
     loads, computes = columns(one, "load", LOADS), columns(one, "compute", COMPUTES)
-    keep = loads[0] != IB
+    loads[0] = PAIR_OF[loads[0]]
+    keep = loads[0] != PAIRS["ib"]
     named = dict(zip(COMPUTES, computes, strict=True))
     windows = (named["positions"] * named["outer"] * named["inner"]
                * -(-named["run"] // cfg.window))
@@ -132,7 +135,7 @@ def _work(load, compute, memory, neurons, sizes, per_word, first, cost, tally):
     while k < loads or n < computes:
         moved = False
         if k < loads:
-            pair, side = min(load[0, k], BOOK), load[1, k]
+            pair, side = load[0, k], load[1, k]
             if state[pair, side] == (EMPTY if load[10, k] else FILLING):
                 _fill(load, k, memory, neurons, sizes, nbin, sib)
                 state[pair, side] = FULL if load[11, k] else FILLING

@@ -92,3 +92,5 @@ def run(console: Console, head: str, total: Figures, parts: Sequence[Figures]) -
                 f"in the array {total.cycles:,} cycles, loads and stores aside")
         console.print(f"{what}; shift {total.about.get('shift')}", highlight=False)
     waterfall(console, total)
+    for remark in total.about.get("remarks", ()):
+        console.print(remark, highlight=False)

@@ -52,7 +52,7 @@ def check(layers, given, cfg, **rest):
 
 @pytest.mark.parametrize("preset", ["tiny", "small", "paper"])
 def test_random_layers(preset):
-    for seed in range(SEEDS):
+    for seed in range(0, SEEDS, 4 if preset == "tiny" else 2):
         layer = layer_of(seed)
         given = random_tensors(np.random.default_rng(seed), layer)
         try:
@@ -79,13 +79,13 @@ def test_every_tiling():
     from golden.cambricon_s.tiling import Search
     from golden.program import Memory
     cfg = PRESETS["small"]
-    layer = Layer(c=12, h=6, w=7, k=9, r=3, s=3, pad=1, shift=6, out_bits=8, bias=True, pool=MAX)
+    layer = Layer(c=9, h=4, w=5, k=7, r=3, s=2, pad=1, shift=6, out_bits=8, bias=True, pool=MAX)
     given = synthetic(layer, weight_density=0.4, activation_density=0.6, data_bits=8)
     one = stage(0, layer, given, cfg)
     search = Search(one, Books(one, False), True, 0.6, Memory())
     found = list(search.candidates())
-    assert {t.block for t in found} == {False, True} and len(found) > 20
-    for tiling in random.Random(1).sample(found, 12):
+    assert {t.block for t in found} == {False, True} and len(found) > 8
+    for tiling in random.Random(1).sample(found, 4):
         check([layer], [given], cfg, tilings=[tiling])
 
 

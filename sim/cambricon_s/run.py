@@ -1,0 +1,9 @@
+"""Runs compiled programs on the RTL of Cambricon-S: outputs, cycles and counters of each."""
+
+from golden.cambricon_s import decode
+from hw.cambricon_s.engine import CAUSES
+from hw.cambricon_s.top import Top
+from sim.common.design import DesignRTL
+
+RTL = DesignRTL("cambricon_s", Top, causes=CAUSES, outputs=decode.outputs,
+                pes=lambda config: config.tm)

@@ -1,0 +1,36 @@
+"""``sparseforge reproduce cambricon_s``: the sections that are quick, and what they must say."""
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from golden.layers import Layer
+from hw.cambricon_s.config import PRESETS
+from sparseforge.reproduce import cambricon_s
+
+
+def test_example():
+    rows = cambricon_s.reproduce(Console(quiet=True), None, "example")["example"]["rows"]
+    assert [row["multiplications"] for row in rows] == [16, 8, 6]
+    with pytest.raises(ValueError, match="--only must be one of example"):
+        cambricon_s.reproduce(Console(quiet=True), None, "fig1")
+
+
+def test_blocks_are_drawn_whole():
+    layer = Layer(name="conv", c=20, h=3, w=3, k=40, r=3, s=3, groups=2)
+    given = cambricon_s.drawn(layer, 0.3, 0.5)
+    there = (given.weights != 0).reshape(2, 20, 10, 3, 3)
+    for first in (0, 16):
+        group = there[:, first:first + 16]
+        assert np.array_equal(group.any(1), group.all(1))
+    assert len(np.unique(given.weights)) <= 257
+    assert np.count_nonzero(given.activations) == 90
+
+
+def test_each_sparsity_gains():
+    layer = Layer.fc("fc", 64, 16)
+    given = cambricon_s.drawn(layer, 0.4, 0.5)
+    done = {name: cambricon_s.run(layer, given, name, PRESETS["small"])["macs_done"]
+            for name in cambricon_s.SWITCHES}
+    assert done["both"] < done["static"] < done["dense"] == layer.macs
+    assert done["both"] < done["dynamic"] < done["dense"]
