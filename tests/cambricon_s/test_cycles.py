@@ -1,5 +1,7 @@
 """The cycle model: what the RTL counted, sums, and what the switches save."""
 
+import pytest
+
 from golden.cambricon_s.compile import compile
 from golden.cambricon_s.cycles import cycles
 from golden.cambricon_s.emit import Switches
@@ -25,6 +27,7 @@ SEEN = [
 ]
 
 
+@pytest.mark.regress
 def test_what_the_rtl_counted():
     for seed, (layer, expected, causes, counters) in enumerate(SEEN):
         given = synthetic(layer, weight_density=0.4, activation_density=0.6, data_bits=8, seed=seed)
@@ -36,6 +39,7 @@ def test_what_the_rtl_counted():
             k: v for k, v in counters.items() if v}
 
 
+@pytest.mark.regress
 def test_switches_and_densities():
     """Each switch saves multiplications; the causes sum to the cycles."""
     layer = Layer(c=8, h=3, w=3, k=4, r=3, s=3, pad=1, shift=9, out_bits=8)

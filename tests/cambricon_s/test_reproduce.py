@@ -27,6 +27,7 @@ def test_blocks_are_drawn_whole():
     assert np.count_nonzero(given.activations) == 90
 
 
+@pytest.mark.regress
 def test_each_sparsity_gains():
     layer = Layer.fc("fc", 64, 16)
     given = cambricon_s.drawn(layer, 0.4, 0.5)
