@@ -78,5 +78,5 @@ def load(path: Path) -> tuple[list[StoredLayer], dict[str, Any]]:
 
 
 def shipped(name: str) -> tuple[list[StoredLayer], dict[str, Any]]:
-    """The network that comes with the project: digits-mlp (seed 0 of `sparseforge prune`)."""
+    """A network of the project: digits or digits-mlp (seed 0 of `sparseforge prune`)."""
     return load(FOLDER / f"{name}.npz")
