@@ -287,19 +287,22 @@ SECTIONS = {
         "network", "layers", "weights_mb", "paper_weights_mb", "inputs_mb", "paper_inputs_mb",
         "multiplies_g", "paper_multiplies_g")),
     "fig7": Section("Fig. 7a: GoogLeNet by density (weights and activations alike)", figure_7, (
-        "density", "speedup", "oracle", "utilization", "cycles", "dense_cycles", "refused")),
+        "density", "speedup", "oracle", "utilization", "cycles_layer", "cycles",
+        "dense_cycles", "refused")),
     "fig8": Section("Fig. 8: speed-up over DCNN", figure_8, (
-        "network", "kc", "speedup", "paper", "oracle", "utilization", "cycles", "refused")),
+        "network", "kc", "speedup", "paper", "oracle", "utilization", "cycles_layer", "cycles",
+        "refused")),
     "fig9": Section("Fig. 9: utilisation, and where PEs spend their cycles", figure_9, (
         "network", "layer", "utilization", "multiply", "conflict", "starved", "load", "drain",
         "barrier", "planar", "sparsity", "idle")),
     "granularity": Section("Section VI-C: PE granularity", granularity, (
-        "pes", "mean_utilization", "utilization", "speedup", "cycles", "refused")),
+        "pes", "mean_utilization", "utilization", "speedup", "cycles_layer", "cycles", "refused")),
     "banks": Section("Accumulator banks per multiplier", contention, (
-        "factor", "cycles_per_vector", "speedup", "cycles", "refused")),
+        "factor", "cycles_per_vector", "speedup", "cycles_layer", "cycles", "refused")),
     "onchip": Section("Section VI-D: DRAM tiles", on_chip, ("network", "layer", "tiles")),
     "decides": Section("What decides it: Kc × FIFO depth × broadcast width", what_decides, (
-        "kc", "fifo_entries", "weight_bus", "speedup", "utilization", "cycles", "refused")),
+        "kc", "fifo_entries", "weight_bus", "speedup", "utilization", "cycles_layer", "cycles",
+        "refused")),
     "area": Section("Table III: a PE's area", area, (
         "part", "gate_equivalents", "memory_bits", "memory_ge", "share", "paper_share",
         "multipliers", "paper_multipliers")),
