@@ -228,8 +228,7 @@ def check(layer: Layer, tensors: Tensors, cfg: CambriconSConfig) -> None:
     rule(layer.product_shift == 0, f"product_shift must be 0, not {layer.product_shift}: sums of "
          f"{cfg.acc_bits} bits need none")
     rule(layer.multiplier < 1 << 16, f"multiplier must be below 65536, not {layer.multiplier}")
-    rule(not layer.is_fc or layer.pool is None or layer.batch == 1,
-         "an FC layer with a batch must not pool")
+    rule(not layer.is_fc or layer.pool is None, "an FC layer must not pool: it has no plane")
     if layer.pool is not None:
         rule(max(layer.pool.k, layer.pool.s) <= 15, "pool k and s must be at most 15")
     half = 1 << (cfg.data_bits - 1)

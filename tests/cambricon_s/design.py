@@ -11,9 +11,9 @@ from tests.common.harness import Design
 
 
 def layer(rnd):
-    """A random layer without what the machine lacks: product shifts, pooling of FC batches."""
+    """A random layer without what the machine lacks: product shifts, pooling of FC layers."""
     made = random_layers.random_layer(rnd)
-    pool = None if made.is_fc and made.batch > 1 else made.pool
+    pool = None if made.is_fc else made.pool
     return replace(made, product_shift=0, pool=pool)
 
 

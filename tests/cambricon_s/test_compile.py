@@ -24,7 +24,7 @@ AVERAGE = Pool(kind="avg", k=2, s=2, pad=1)
 def layer_of(seed):
     layer = random_layer(random.Random(seed))
     return replace(layer, product_shift=0,
-                   pool=None if layer.is_fc and layer.batch > 1 else layer.pool)
+                   pool=None if layer.is_fc else layer.pool)
 
 
 def executed(program):
