@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from unittest.mock import patch
 
 from amaranth.back import rtlil
 from amaranth.hdl import ClockDomain, Fragment, Value, _nir
@@ -95,7 +96,7 @@ def emit(component, name, config=None):
         raise EmitError(f"the module name must be a Verilog identifier, not {name!r}")
     library = _Library(name)
     block = component._make() if isinstance(component, Shared) else component
-    with _no_garbage_collection(), _no_field_names():
+    with _no_garbage_collection(), _frugal_amaranth():
         library.texts.append(library.convert(block, name))
     verilog, facts = _yosys("".join(library.texts), name)
     from hw.manifest import manifest
@@ -115,36 +116,30 @@ def _no_garbage_collection():
 
 
 @contextmanager
-def _no_field_names():
-    """Amaranth names every field of every structure: six sevenths of an array's RTLIL."""
-    def emit_signal_fields(self):
-        for signal, fragment in self.design.signal_lca.items():
-            value, signed = self.emit_rhs(self.fragment_module_idx[fragment], signal)
-            self.netlist.signal_fields[signal] = {(): _nir.SignalField(value, signed=signed)}
-    kept = NetlistEmitter.emit_signal_fields
-    NetlistEmitter.emit_signal_fields = emit_signal_fields
-    try:
+def _frugal_amaranth():
+    """Amaranth as it is, but for two methods below that give the same Verilog sooner."""
+    with (patch.object(NetlistEmitter, "emit_signal_fields", _emit_signal_fields),
+          patch.object(rtlil.ModuleEmitter, "emit_memory", _emit_memory)):
         yield
-    finally:
-        NetlistEmitter.emit_signal_fields = kept
 
 
-class _ModuleEmitter(rtlil.ModuleEmitter):
-    """Amaranth's, but a memory's initial words are written row by row: bit by bit, megabits took
-    minutes."""
-
-    def emit_memory(self, cell_idx, cell):
-        words = "".join(f"{row % (1 << cell.width):0{cell.width}b}" for row in reversed(cell.init))
-        self.builder.cell("$meminit_v2", ports={
-            "ADDR": self.sigspec(), "DATA": f"{cell.width * cell.depth}'{words}",
-            "EN": self.sigspec(_nir.Value.ones(cell.width)),
-        }, parameters={
-            "MEMID": self.memories[cell_idx].memid, "ABITS": 0, "WIDTH": cell.width,
-            "WORDS": cell.depth, "PRIORITY": 0,
-        }, src_loc=cell.src_loc)
+def _emit_signal_fields(self):
+    """No names for the fields of structures: six sevenths of an array's RTLIL."""
+    for signal, fragment in self.design.signal_lca.items():
+        value, signed = self.emit_rhs(self.fragment_module_idx[fragment], signal)
+        self.netlist.signal_fields[signal] = {(): _nir.SignalField(value, signed=signed)}
 
 
-rtlil.ModuleEmitter = _ModuleEmitter      # `convert_fragment` takes no other
+def _emit_memory(self, cell_idx, cell):
+    """A memory's initial words row by row: bit by bit, megabits took minutes."""
+    words = "".join(f"{row % (1 << cell.width):0{cell.width}b}" for row in reversed(cell.init))
+    self.builder.cell("$meminit_v2", ports={
+        "ADDR": self.sigspec(), "DATA": f"{cell.width * cell.depth}'{words}",
+        "EN": self.sigspec(_nir.Value.ones(cell.width)),
+    }, parameters={
+        "MEMID": self.memories[cell_idx].memid, "ABITS": 0, "WIDTH": cell.width,
+        "WORDS": cell.depth, "PRIORITY": 0,
+    }, src_loc=cell.src_loc)
 
 
 class _Library:
