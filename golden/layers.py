@@ -203,6 +203,11 @@ class Layer:
         """Plain values, for JSON."""
         return asdict(self)
 
+    def require(self, good: bool, rule: str) -> None:
+        """Raises ValueError of one line, the layer's name and `rule`, unless `good`."""
+        if not good:
+            raise ValueError(f"{self.name}: {rule}")
+
 
 def _pads(pad: Any) -> Pads:
     """`pad` as (top, bottom, left, right)."""

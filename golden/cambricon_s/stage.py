@@ -217,10 +217,7 @@ def _merged(layer: Layer, weights: np.ndarray, cfg: CambriconSConfig) -> tuple[n
 
 def check(layer: Layer, tensors: Tensors, cfg: CambriconSConfig) -> None:
     """Raises ValueError of one line for what the hardware cannot do, whatever the tiles."""
-    def rule(good: bool, text: str) -> None:
-        if not good:
-            raise ValueError(f"{layer.name}: {text}")
-
+    rule = layer.require
     rule(cfg.data_bits in (8, 16), f"data_bits must be 8 or 16 for memory to hold neurons, "
          f"not {cfg.data_bits}")
     rule(2 <= layer.out_bits <= cfg.data_bits,

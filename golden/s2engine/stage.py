@@ -104,10 +104,7 @@ def stage(index: int, layer: Layer, tensors: Tensors, inputs: list[np.ndarray],
 
 def check(layer: Layer, tensors: Tensors, config: S2Config) -> None:
     """Raises ValueError of one line for what the hardware cannot do, whatever the tiles."""
-    def rule(good: bool, text: str) -> None:
-        if not good:
-            raise ValueError(f"{layer.name}: {text}")
-
+    rule = layer.require
     rule(layer.out_bits <= config.data_bits,
          f"out_bits must be at most {config.data_bits}, not {layer.out_bits}")
     rule(layer.product_shift == 0, f"product_shift must be 0, not {layer.product_shift}: "

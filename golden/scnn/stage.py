@@ -113,10 +113,7 @@ def _span(layer: Layer, axis: int, stride: int) -> Span:
 
 def check(layer: Layer, tensors: Tensors, config: SCNNConfig) -> None:
     """Raises ValueError of one line for what the hardware cannot do, whatever the tiles."""
-    def rule(good: bool, text: str) -> None:
-        if not good:
-            raise ValueError(f"{layer.name}: {text}")
-
+    rule = layer.require
     rule(layer.out_bits <= config.data_bits,
          f"out_bits must be at most data_bits ({config.data_bits}), not {layer.out_bits}")
     rule(layer.product_shift < 2 * config.data_bits,
