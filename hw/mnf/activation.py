@@ -7,7 +7,8 @@ from amaranth.lib.wiring import In, Out
 from hw.common.numeric import round_shift_half_even
 from hw.common.select import select
 
-from .layouts import SHIFT_BITS, bias_layout, drain_layout, fired_layout
+from .fields import SHIFT_BITS
+from .layouts import bias_layout, drain_layout, fired_layout
 
 
 class Drain(wiring.Component):

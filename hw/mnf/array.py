@@ -6,7 +6,8 @@ from amaranth.lib.wiring import In, Out
 from hw.common.shared import Shared
 
 from .events import EventGenerator
-from .layouts import Kind, flit_layout, generator_layout, pixel_layout, result_layout
+from .fields import Kind
+from .layouts import flit_layout, generator_layout, pixel_layout, result_layout
 from .mesh import Mesh
 from .pe import PE
 

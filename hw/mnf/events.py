@@ -3,7 +3,8 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .layouts import generated_layout, generator_layout, pixel_layout, stride_shift
+from .fields import stride_shift
+from .layouts import generated_layout, generator_layout, pixel_layout
 
 
 class EventGenerator(wiring.Component):

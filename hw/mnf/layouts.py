@@ -1,28 +1,24 @@
 """What goes between the blocks of a PE, and what a pass tells them (hw/mnf/README.md)."""
-from enum import IntEnum
-
 from amaranth import *
 from amaranth.lib import data
 
-
-class Kind(IntEnum):
-    """Of a flit on an event link."""
-    EVENT = 0
-    END = 1
-    CONFIG = 2
-    WEIGHT = 3
-    BIAS = 4
+from . import fields
 
 
-KIND_BITS = 3
+def struct(group):
+    """The layout of a group of `fields`."""
+    def shape(one):
+        if isinstance(one, dict):
+            return struct(one)
+        if isinstance(one, tuple):
+            return data.ArrayLayout(shape(one[1]), one[0])
+        return signed(-one) if one < 0 else unsigned(one)
+    return data.StructLayout({name: shape(one) for name, one in group.items()})
 
 
 def event_layout(cfg):
-    """An input event; the start weight address is a row and a column of the kernel."""
-    return data.StructLayout({
-        "value": signed(cfg.data_bits), "channel": cfg.channel_bits, "tap_row": cfg.tap_bits,
-        "tap_col": cfg.tap_bits, "neuron": cfg.neuron_bits, "y_jump": cfg.tap_bits,
-        "x_jump": cfg.tap_bits})
+    """An input event."""
+    return struct(fields.event_fields(cfg))
 
 
 def input_layout(cfg):
@@ -30,31 +26,9 @@ def input_layout(cfg):
     return data.StructLayout({"event": event_layout(cfg), "end": 1})
 
 
-def window_bits(cfg):
-    """Bits of a window's side."""
-    return cfg.max_window.bit_length()
-
-
-def reciprocal_shift(cfg):
-    """s such that (n · ⌈2^s / P⌉) >> s is n div P for every neuron address and P ≤ lanes."""
-    return cfg.neuron_bits + 1 + cfg.lane_bits
-
-
 def load_layout(cfg):
-    """What the load module holds during a pass: the lane map, and the pass's place in it."""
-    side, entry, lane = window_bits(cfg), cfg.entry_bits, range(cfg.lanes + 1)
-    return data.StructLayout({
-        "pr": side, "pc": side, "positions": lane,          # the window
-        "reciprocal": reciprocal_shift(cfg) + 1,            # ⌈2^s / positions⌉
-        "pitch": cfg.neuron_bits,
-        "tap_rows": cfg.tap_bits, "tap_cols": cfg.tap_bits,  # of the largest sub-filter, less 1
-        "tiles": 8, "tiles_across": cfg.tap_bits,           # of a group; in a row of tiles
-        "groups": entry + 1, "words": cfg.weight_bits + 1,  # of a channel; words = groups · tiles
-        "stretch": entry + 1,                               # entries per group
-        "down_entry": entry, "down_rotation": lane,         # from a row of tiles to the next
-        "across_entry": 1, "across_rotation": lane,         # from a tile to the next
-        "back": cfg.neuron_bits + 1,    # neurons, whole entries: no origin is below −back
-        "base": entry + 1})             # first entry of the sums, less those of `back`
+    """What the load module holds during a pass."""
+    return struct(fields.load_fields(cfg))
 
 
 def vector_layout(cfg):
@@ -69,18 +43,9 @@ def work_layout(cfg):
     return data.StructLayout({"vector": vector_layout(cfg), "weights": cfg.word_bits})
 
 
-def slot_layout(cfg):
-    """Where a slot lies in the window, how many entries it is behind the origin."""
-    return data.StructLayout({
-        "used": 1, "row": range(cfg.max_window), "col": range(cfg.max_window),
-        "step": cfg.entry_bits})
-
-
 def dispatch_layout(cfg):
     """What the dispatcher holds during a pass."""
-    return data.StructLayout({
-        "kl": range(cfg.lanes + 1), "used": range(cfg.lanes + 1),
-        "slots": data.ArrayLayout(slot_layout(cfg), cfg.lanes)})
+    return struct(fields.dispatch_fields(cfg))
 
 
 def operand_layout(cfg):
@@ -96,14 +61,9 @@ def operands_layout(cfg):
         "lanes": data.ArrayLayout(operand_layout(cfg), cfg.lanes)})
 
 
-def payload_bits(cfg):
-    """Of a flit on an event link: an event, or a third of a word of weights."""
-    return max(Shape.cast(event_layout(cfg)).width, -(-cfg.word_bits // 3), 48)
-
-
 def flit_layout(cfg):
-    """What storage sends: `dest` has a bit per node of the mesh."""
-    return data.StructLayout({"dest": cfg.nodes, "kind": KIND_BITS, "payload": payload_bits(cfg)})
+    """What storage sends."""
+    return struct(fields.flit_fields(cfg))
 
 
 def result_layout(cfg):
@@ -118,22 +78,9 @@ def weight_layout(cfg):
     return data.StructLayout({"address": cfg.weight_bits, "word": cfg.word_bits})
 
 
-MULTIPLIER_BITS = 31
-SHIFT_BITS = 6
-
-
 def drain_layout(cfg):
     """What the activation module holds during a drain."""
-    lane, entry = range(cfg.lanes + 1), cfg.entry_bits + 1
-    return data.StructLayout({
-        "first": cfg.entry_bits, "groups": entry, "stretch": entry,     # where the sums lie
-        "kl": lane, "used": lane, "pitch": cfg.neuron_bits,
-        "rows": cfg.coord_bits, "cols": cfg.coord_bits,                 # of the band, of the plane
-        "channels": range(cfg.bias_words + 1),
-        "first_channel": cfg.channel_bits, "first_row": cfg.coord_bits,  # in the layer's output
-        "multiplier": MULTIPLIER_BITS, "shift": SHIFT_BITS,
-        "high": cfg.data_bits - 1,                                      # the largest output
-        "relu": 1, "threshold": cfg.data_bits - 1})
+    return struct(fields.drain_fields(cfg))
 
 
 def fired_layout(cfg):
@@ -150,35 +97,12 @@ def bias_layout(cfg):
 
 def pixel_layout(cfg):
     """A pixel of a map as it is stored, whoever reads it."""
-    return data.StructLayout({"value": signed(cfg.data_bits), "channel": cfg.channel_bits,
-                              "y": cfg.coord_bits, "x": cfg.coord_bits})
-
-
-def stride_shift(cfg):
-    """s such that (u · ⌈2^s / t⌉) >> s is u div t for every padded coordinate and stride."""
-    return cfg.coord_bits + 1 + cfg.tap_bits
-
-
-def axis_layout(cfg):
-    """One axis of the layer that reads a map."""
-    return data.StructLayout({
-        "pad": cfg.coord_bits, "taps": cfg.tap_bits, "more": cfg.tap_bits,  # R div t, R mod t
-        "out": cfg.coord_bits})                                             # outputs, less 1
-
-
-def target_layout(cfg):
-    """PEs that get the same events: their band, their part of the channels."""
-    return data.StructLayout({
-        "dest": cfg.nodes, "first_row": cfg.coord_bits, "last_row": cfg.coord_bits,
-        "first_channel": cfg.channel_bits, "last_channel": cfg.channel_bits})
+    return struct(fields.pixel_fields(cfg))
 
 
 def generator_layout(cfg):
-    """What an event generator holds during a pass. A target without `dest` is none."""
-    return data.StructLayout({
-        "stride": cfg.tap_bits, "reciprocal": stride_shift(cfg) + 1, "rows": axis_layout(cfg),
-        "cols": axis_layout(cfg), "phase_cols": cfg.tap_bits, "phases": 2 * cfg.tap_bits,
-        "pitch": cfg.neuron_bits, "targets": data.ArrayLayout(target_layout(cfg), cfg.pes)})
+    """What an event generator holds during a pass."""
+    return struct(fields.generator_fields(cfg))
 
 
 def generated_layout(cfg):
@@ -187,17 +111,25 @@ def generated_layout(cfg):
 
 
 def pass_layout(cfg):
-    """Everything that a PE holds of a pass, as CONFIG flits write it: 32 bits each, in order."""
-    return data.StructLayout({
-        "fires": 1,         # the end of the data starts a drain
-        "waits": 1,         # events wait until what is drained is out: the sums share entries
-        "load": load_layout(cfg), "dispatch": dispatch_layout(cfg), "drain": drain_layout(cfg)})
-
-
-CONFIG_BITS = 32
-WEIGHT_POINTER = 0xffff     # CONFIG address: where the next word of weights goes
+    """Everything that a PE holds of a pass."""
+    return struct(fields.pass_fields(cfg))
 
 
 def config_layout():
     """The payload of CONFIG and BIAS flits."""
-    return data.StructLayout({"address": 16, "value": CONFIG_BITS})
+    return struct(fields.config_fields())
+
+
+def flit_line_layout(cfg):
+    """Flits of one kind to the same PEs."""
+    return struct(fields.flit_line_fields(cfg))
+
+
+def pixel_line_layout(cfg):
+    """A part of a map."""
+    return struct(fields.pixel_line_fields(cfg))
+
+
+def descriptor_layout(cfg):
+    """A pass, and the CRC-32 of its description."""
+    return struct(fields.descriptor_fields(cfg) | {"crc": fields.CRC_BITS})

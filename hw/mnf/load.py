@@ -3,7 +3,8 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .layouts import input_layout, load_layout, reciprocal_shift, vector_layout
+from .fields import reciprocal_shift
+from .layouts import input_layout, load_layout, vector_layout
 
 
 class Load(wiring.Component):

@@ -3,10 +3,8 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from .fields import CONFIG_BITS, WEIGHT_POINTER, Kind, payload_bits
 from .layouts import (
-    CONFIG_BITS,
-    WEIGHT_POINTER,
-    Kind,
     bias_layout,
     config_layout,
     event_layout,
@@ -14,7 +12,6 @@ from .layouts import (
     flit_layout,
     input_layout,
     pass_layout,
-    payload_bits,
     result_layout,
     weight_layout,
 )

@@ -11,7 +11,8 @@ from golden.mnf.passes import passes
 from golden.mnf.replay import replay, tables
 from golden.mnf.section import section
 from golden.mnf.settings import generator_setting
-from hw.mnf.layouts import Kind, generator_layout, pixel_layout, result_layout
+from hw.mnf.fields import Kind
+from hw.mnf.layouts import generator_layout, pixel_layout, result_layout
 from sim.common.bench import bench_config, recv, rng, send, start
 from sim.mnf.bench_mesh import nodes_of
 from sim.mnf.cases import packer

@@ -3,7 +3,8 @@ import cocotb
 from cocotb.triggers import RisingEdge
 
 from golden.mnf.fire import fire
-from hw.mnf.layouts import Kind, flit_layout, result_layout
+from hw.mnf.fields import Kind
+from hw.mnf.layouts import flit_layout, result_layout
 from sim.common.bench import bench_config, recv, rng, send, start
 from sim.mnf.cases import packer
 from sim.mnf.flits import Flits

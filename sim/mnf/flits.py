@@ -6,16 +6,8 @@ from golden.mnf.fire import drain_setting
 from golden.mnf.geometry import Geometry
 from golden.mnf.passes import words
 from golden.mnf.settings import dispatch_setting, load_setting
-from hw.mnf.layouts import (
-    CONFIG_BITS,
-    WEIGHT_POINTER,
-    Kind,
-    config_layout,
-    event_layout,
-    flit_layout,
-    pass_layout,
-    payload_bits,
-)
+from hw.mnf.fields import CONFIG_BITS, WEIGHT_POINTER, Kind, payload_bits
+from hw.mnf.layouts import config_layout, event_layout, flit_layout, pass_layout
 from sim.mnf.cases import packer
 
 
