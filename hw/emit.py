@@ -103,6 +103,30 @@ def emit(component, name, config=None):
     return Emitted(name, verilog, manifest(block, name, config, facts, library.parameters))
 
 
+def emit_kept(cls, config, name):
+    """``emit(cls(config), name)`` of a class of this package.
+
+    What came out is kept under the build folder and found again until `config` or any source of
+    the package changes: elaborating an array takes Amaranth longer than simulating a small layer.
+    """
+    key = f"{_sources_key()} {cls.__module__}.{cls.__qualname__} {config!r} {name}"
+    path = cache_folder() / "emit" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+    if path.exists():
+        return Emitted(**json.loads(path.read_text()))
+    emitted = emit(cls(config), name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps(dataclasses.asdict(emitted)))
+    return emitted
+
+
+@cache
+def _sources_key():
+    """Changes whenever the same class of this package may give another Verilog."""
+    sources = sorted(Path(__file__).parent.rglob("*.py"))
+    digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources))
+    return f"{version('amaranth')} {version('pyosys')} {digest.hexdigest()}"
+
+
 @contextmanager
 def _no_garbage_collection():
     """Amaranth makes millions of small objects that stay: collecting finds nothing, for long."""
@@ -117,9 +141,11 @@ def _no_garbage_collection():
 
 @contextmanager
 def _frugal_amaranth():
-    """Amaranth as it is, but for two methods below that give the same Verilog sooner."""
+    """Amaranth as it is, but for four methods below that give the same Verilog sooner."""
     with (patch.object(NetlistEmitter, "emit_signal_fields", _emit_signal_fields),
-          patch.object(rtlil.ModuleEmitter, "emit_memory", _emit_memory)):
+          patch.object(rtlil.ModuleEmitter, "emit_memory", _emit_memory),
+          patch.object(_nir.Value, "__new__", staticmethod(_new_value)),
+          patch.object(_nir.Netlist, "resolve_value", _resolve_value)):
         yield
 
 
@@ -128,6 +154,21 @@ def _emit_signal_fields(self):
     for signal, fragment in self.design.signal_lca.items():
         value, signed = self.emit_rhs(self.fragment_module_idx[fragment], signal)
         self.netlist.signal_fields[signal] = {(): _nir.SignalField(value, signed=signed)}
+
+
+def _new_value(cls, nets=()):
+    """A tuple of nets, without asking each of millions what it is."""
+    return tuple.__new__(cls, (nets,) if isinstance(nets, _nir.Net) else nets)
+
+
+def _resolve_value(self, value):
+    """Each late (negative) net followed to what it stands for, without a call for each."""
+    connections, resolved = self.connections, []
+    for net in value:
+        while net < 0:
+            net = connections[net]
+        resolved.append(net)
+    return tuple.__new__(_nir.Value, resolved)
 
 
 def _emit_memory(self, cell_idx, cell):

@@ -18,7 +18,7 @@ import numpy as np
 
 from golden.program import Memory, Program, Segment
 from hw.common.axi.shell import shell_registers
-from hw.emit import emit
+from hw.emit import emit_kept
 from sim.common import cover
 from sim.common import program as host
 from sim.common.runner import Build
@@ -34,7 +34,7 @@ class DesignRTL:
     """What is run, and how its registers are read.
 
     name : of the emitted module
-    top : config -> component, a `hw.common.axi.shell.Shell`
+    top : its Top, a `hw.common.axi.shell.Shell` made of a config alone
     causes : its counters of PE-cycles by cause, each PE-cycle in exactly one; "idle" among them
     outputs : (memory after each segment, program, index of a layer) -> outputs per input image
     blocks : config -> what Verilator builds apart (the repeated blocks)
@@ -44,7 +44,7 @@ class DesignRTL:
     """
 
     name: str
-    top: Callable[[Any], Any]
+    top: type
     causes: tuple[str, ...]
     outputs: Callable[[Sequence[bytes], Any, int], list[np.ndarray]]
     blocks: Callable[[Any], tuple[type, ...]] = lambda config: ()
@@ -62,7 +62,7 @@ class DesignRTL:
         if simulator == "verilator":
             options = {"hier": self.blocks(config), "opt": 3 if self.pes(config) >= FAST else 1,
                        **options}
-        emitted = emit(self.top(config), self.name)
+        emitted = emit_kept(self.top, config, self.name)
         if self.pes(config) < FAST:
             emitted = cover.instrument(emitted, self.points)
         return host.build_program(emitted, simulator=simulator, **options)

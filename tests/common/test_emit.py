@@ -14,7 +14,8 @@ from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
 from hw.common.shared import Shared
-from hw.emit import EmitError, emit
+from hw.common.stream.register import Register
+from hw.emit import EmitError, emit, emit_kept
 from sim.common.runner import SIMULATORS, simulate
 from tests.common.copier import Copier
 
@@ -188,3 +189,19 @@ def test_domain_of_the_place(simulator):
 def test_nothing_is_x_after_reset():
     simulate(Copier(), "tests.common.bench_no_x", simulator="icarus")
     simulate(Array(2), "tests.common.bench_no_x", simulator="icarus")
+
+
+def test_what_was_emitted_is_found_again_until_the_source_changes(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPARSEFORGE_BUILD", str(tmp_path))
+    elaborated = []
+    monkeypatch.setattr(Register, "elaborate",
+                        lambda self, platform, usual=Register.elaborate:
+                        elaborated.append(self.shape) or usual(self, platform))
+
+    def kept(width):
+        return emit_kept(Register, width, "held")
+    first = kept(5)
+    assert first == kept(5) == emit(Register(5), "held") and elaborated == [5, 5]
+    assert kept(6) != first and elaborated == [5, 5, 6]
+    monkeypatch.setattr("hw.emit._sources_key", lambda: "another source")
+    assert kept(5) == first and elaborated == [5, 5, 6, 5]
