@@ -17,6 +17,7 @@ from golden.mnf.geometry import Axis, Geometry
 from golden.mnf.lanes import LaneMap, smallest_pitch
 from golden.mnf.limits import check
 from hw.mnf.config import MNFConfig
+from hw.mnf.fields import flits_per_line, line_bits
 
 
 def _up(value: int, by: int) -> int:
@@ -27,7 +28,7 @@ def _up(value: int, by: int) -> int:
 class Mapping:
     """How a layer runs. `lanes` is the map of a whole pass: its `groups` are a PE's at most.
 
-    In a pass `band_ways` bands of `height` rows times `channel_ways` blocks times `group_ways`
+    In a pass `band_ways` bands of `height` rows (after pooling) times `channel_ways` blocks times `group_ways`
     convolution groups run side by side; `channels` input channels (stride phases not counted)
     have their weights in the SRAM at a time.
     """
@@ -41,12 +42,18 @@ class Mapping:
     group_ways: int
     block_groups: int           # groups of kl output channels of a PE, over all its passes
     channels: int
+    sides: int                  # 2: drains run beside the next pass, in the other half of the SRAM
 
-    @property
+    @cached_property
+    def outputs(self) -> list[tuple[int, int]]:
+        """Rows [first, last) of the layer's outputs, after pooling, of each band."""
+        rows = self.layer.out_h
+        return [(first, min(first + self.height, rows)) for first in range(0, rows, self.height)]
+
+    @cached_property
     def bands(self) -> list[tuple[int, int]]:
-        """Output rows [first, last) of each band."""
-        ho = self.layer.ho
-        return [(first, min(first + self.height, ho)) for first in range(0, ho, self.height)]
+        """Rows [first, last) of the convolution that each band computes."""
+        return [conv_rows(self.layer, *band) for band in self.outputs]
 
     @property
     def band_passes(self) -> int:
@@ -95,6 +102,27 @@ class Mapping:
         return self.layer.k // self.layer.groups / places
 
 
+def conv_rows(layer: Layer, first: int, last: int) -> tuple[int, int]:
+    """Rows of the convolution that output rows [first, last) need."""
+    pool = layer.pool
+    if pool is None:
+        return first, last
+    return (max(0, first * pool.s - pool.pad),
+            min(layer.ho, (last - 1) * pool.s - pool.pad + pool.k))
+
+
+def hang(layer: Layer, windows: int, size: int) -> int:
+    """Cells by which the last of some pooling windows hangs over a side of `size` cells."""
+    pool = layer.pool
+    return max(0, (windows - 1) * pool.s - pool.pad + pool.k - size) if pool else 0
+
+
+def _tall(layer: Layer, height: int) -> int:
+    """Rows that a band of `height` output rows has in the SRAM, surplus ones for windows that hang
+    over the lower edge among them."""
+    return height if layer.pool is None else (height - 1) * layer.pool.s + layer.pool.k
+
+
 def _taps(axis: Axis, phase: int) -> int:
     return _up(axis.kernel - phase, axis.stride)
 
@@ -112,11 +140,18 @@ class Estimate:
     compute: int                # Σ over passes of the vectors of its busiest PE
     vectors: int                # Σ over passes and PEs
     load: int                   # beats of the weight words from memory
-    drain: int                  # Σ over passes of the sums of a PE, if nothing overlapped
+    drain: int                  # cycles of all drains of a PE
+
+    @property
+    def exposed(self) -> int:
+        """Of `drain`, what no next pass hides."""
+        if self.mapping.sides == 1:
+            return self.drain
+        return max(self.drain - self.compute, self.drain // self.mapping.passes)
 
     @property
     def total(self) -> int:
-        return self.compute + self.load
+        return self.compute + self.load + self.exposed
 
 
 class Histogram:
@@ -136,8 +171,9 @@ def tiles_reached(axis: Axis, size: int, window: int, first: int, last: int) -> 
     return np.where(reach.hit, count, 0)
 
 
-def estimate(mapping: Mapping, histogram: Histogram) -> Estimate:
-    """Counts vectors, loaded words and drained sums of a mapping."""
+def estimate(mapping: Mapping, histogram: Histogram, fired: int = 0) -> Estimate:
+    """Counts vectors, loaded words and drained sums of a mapping whose layer fires `fired`
+    outputs."""
     layer, lanes, config = mapping.layer, mapping.lanes, mapping.config
     geometry = Geometry.of(layer)
     across = tiles_reached(geometry.cols, layer.w, lanes.pc, 0, layer.wo)
@@ -152,10 +188,11 @@ def estimate(mapping: Mapping, histogram: Histogram) -> Estimate:
     # wait for the weights of other input channels, every band needs all of them again.
     words = channels * lanes.tiles[0] * lanes.tiles[1] * blocks * layer.groups
     words *= mapping.band_passes if mapping.load_passes > 1 else 1
-    load = _up(words * config.word_bits, config.memory_bits)
+    load = _up(3 * words, flits_per_line(config)) * line_bits(config) // config.memory_bits
     drained = (mapping.band_passes * mapping.group_passes * mapping.block_groups * lanes.stretch
                * lanes.used)
-    return Estimate(mapping, int(busiest.sum()) * mapping.block_groups, vectors, load, drained)
+    return Estimate(mapping, int(busiest.sum()) * mapping.block_groups, vectors, load,
+                    max(drained, fired // config.ports))
 
 
 def _busiest(work: np.ndarray, ways: int, axis: int) -> np.ndarray:
@@ -175,25 +212,28 @@ def mappings(layer: Layer, config: MNFConfig,
              only: tuple[int, int, int] | None = None) -> Iterator[Mapping]:
     """Every mapping that `search` compares, or those of one window: each fits the SRAMs."""
     geometry = Geometry.of(layer)
-    step = layer.pool.s if layer.pool else 1
     for pr, pc, kl in [only] if only else windows(config, geometry.taps):
         kl = min(kl, layer.k // layer.groups)
-        pitch = smallest_pitch(layer.wo, pr, pc)
+        if layer.pool:
+            kl = min(kl, config.pool_words // layer.out_w)
+        if not kl:
+            continue
+        pitch = smallest_pitch(layer.wo + hang(layer, layer.out_w, layer.wo), pr, pc)
         for group_ways in _ways(layer.groups, config.pes):
             for band_ways in range(1, config.pes // group_ways + 1):
                 channel_ways = config.pes // (group_ways * band_ways)
                 block = _up(_up(layer.k // layer.groups, kl), channel_ways)
-                for height in _heights(layer.ho, band_ways, step):
-                    stretch = _up(height * pitch, pr * pc)
-                    found = _fit(layer, config, geometry, LaneMap(
-                        pr=pr, pc=pc, kl=kl, pitch=pitch, taps=geometry.taps, stretch=stretch),
-                        block)
-                    if found:
-                        lanes, channels = found
-                        yield Mapping(layer=layer, config=config, lanes=lanes, height=height,
-                                      band_ways=band_ways, channel_ways=channel_ways,
-                                      group_ways=group_ways, block_groups=block,
-                                      channels=channels)
+                for height in _heights(layer.out_h, band_ways):
+                    stretch = _up(_tall(layer, height) * pitch, pr * pc)
+                    one = LaneMap(pr=pr, pc=pc, kl=kl, pitch=pitch, taps=geometry.taps,
+                                  stretch=stretch)
+                    for sides in (1, 2):
+                        found = _fit(layer, config, geometry, one, block, sides)
+                        if found:
+                            yield Mapping(layer=layer, config=config, lanes=found[0],
+                                          height=height, band_ways=band_ways,
+                                          channel_ways=channel_ways, group_ways=group_ways,
+                                          block_groups=block, channels=found[1], sides=sides)
 
 
 def _ways(count: int, most: int) -> list[int]:
@@ -201,22 +241,20 @@ def _ways(count: int, most: int) -> list[int]:
     return sorted({1, min(count, most)})
 
 
-def _heights(ho: int, ways: int, step: int) -> list[int]:
-    """Band heights that fill a whole number of passes of `ways` bands, multiples of `step`."""
-    found = set()
-    for passes in range(1, 17):
-        found.add(min(ho, _up(_up(ho, ways * passes), step) * step))
-    return sorted(found)
+def _heights(rows: int, ways: int) -> list[int]:
+    """Band heights that fill a whole number of passes of `ways` bands."""
+    return sorted({_up(rows, ways * passes) for passes in range(1, 17)})
 
 
 def _fit(layer: Layer, config: MNFConfig, geometry: Geometry, one: LaneMap,
-         block: int) -> tuple[LaneMap, int] | None:
-    """As many groups, and input channels, at a time as the SRAMs hold; None if not even one.
+         block: int, sides: int) -> tuple[LaneMap, int] | None:
+    """As many groups, and input channels, at a time as the SRAMs (a side of them) hold; None if
+    not even one.
 
     Groups are dealt evenly over the passes that they need.
     """
     channels = geometry.channels
-    most = config.acc_entries // one.stretch
+    most = config.acc_entries // sides // one.stretch
     if not most or one.tiles[0] * one.tiles[1] * geometry.phases > config.weight_words:
         return None
     room = config.weight_words // (one.tiles[0] * one.tiles[1] * geometry.phases)
@@ -227,8 +265,10 @@ def _fit(layer: Layer, config: MNFConfig, geometry: Geometry, one: LaneMap,
     return replace(one, groups=groups), min(channels, room // groups)
 
 
-def search(layer: Layer, plane: np.ndarray, config: MNFConfig) -> Estimate:
+def search(layer: Layer, plane: np.ndarray, config: MNFConfig, fired: int = 0) -> Estimate:
     """The mapping with the fewest estimated cycles; with the fewest passes among equals.
+
+    `fired`: outputs that the layer fires, if known.
 
     ValueError if no mapping fits, or a field of the hardware does not hold what it must.
     """
@@ -244,7 +284,7 @@ def search(layer: Layer, plane: np.ndarray, config: MNFConfig) -> Estimate:
                 mapping.band_ways * mapping.group_ways)
             if best is not None and least > best.total:
                 continue
-            found = estimate(mapping, histogram)
+            found = estimate(mapping, histogram, fired)
             if best is None or (found.total, mapping.passes) < (best.total, best.mapping.passes):
                 best = found
     if best is None:
@@ -259,4 +299,5 @@ def _whole(layer: Layer, histogram: Histogram, geometry: Geometry,
     """Vectors of all convolution groups for one group of kl channels, without bands."""
     across = tiles_reached(geometry.cols, layer.w, window[1], 0, layer.wo)
     return int(((histogram.counts @ across)
-                @ tiles_reached(geometry.rows, layer.h, window[0], 0, layer.ho)).sum())
+                @ tiles_reached(geometry.rows, layer.h, window[0],
+                              *conv_rows(layer, 0, layer.out_h))).sum())

@@ -22,7 +22,8 @@ class Share:
     group: int
     k: tuple[int, int]          # output channels
     c: tuple[int, int]          # input channels, stride phases not counted
-    band: tuple[int, int]       # output rows
+    band: tuple[int, int]       # rows of the convolution
+    out: tuple[int, int]        # rows of the outputs, after pooling
     fires: bool                 # the last pass of these sums
     lanes: LaneMap
 
@@ -42,8 +43,8 @@ def passes(mapping: Mapping) -> Iterator[list[Share]]:
             rows = _block(mapping, k, own_block, block)
             if n < layer.groups and at < len(bands) and rows[0] < rows[1]:
                 groups = -(-(rows[1] - rows[0]) // mapping.lanes.kl)
-                shares.append(Share(n, rows, (first, last), bands[at], last == c,
-                                    replace(mapping.lanes, groups=groups)))
+                shares.append(Share(n, rows, (first, last), bands[at], mapping.outputs[at],
+                                    last == c, replace(mapping.lanes, groups=groups)))
         yield shares
 
 
