@@ -28,9 +28,9 @@ def _up(value: int, by: int) -> int:
 class Mapping:
     """How a layer runs. `lanes` is the map of a whole pass: its `groups` are a PE's at most.
 
-    In a pass `band_ways` bands of `height` rows (after pooling) times `channel_ways` blocks times `group_ways`
-    convolution groups run side by side; `channels` input channels (stride phases not counted)
-    have their weights in the SRAM at a time.
+    In a pass `band_ways` bands of `height` rows (after pooling) times `channel_ways` blocks times
+    `group_ways` convolution groups run side by side; `channels` input channels (stride phases not
+    counted) have their weights in the SRAM at a time.
     """
 
     layer: Layer
@@ -141,6 +141,7 @@ class Estimate:
     vectors: int                # Σ over passes and PEs
     load: int                   # beats of the weight words from memory
     drain: int                  # cycles of all drains of a PE
+    replay: int                 # pixels that the passes replay, but for halos
 
     @property
     def exposed(self) -> int:
@@ -151,7 +152,7 @@ class Estimate:
 
     @property
     def total(self) -> int:
-        return self.compute + self.load + self.exposed
+        return max(self.compute, self.replay) + self.load + self.exposed
 
 
 class Histogram:
@@ -192,7 +193,8 @@ def estimate(mapping: Mapping, histogram: Histogram, fired: int = 0) -> Estimate
     drained = (mapping.band_passes * mapping.group_passes * mapping.block_groups * lanes.stretch
                * lanes.used)
     return Estimate(mapping, int(busiest.sum()) * mapping.block_groups, vectors, load,
-                    max(drained, fired // config.ports))
+                    max(drained, fired // config.ports), int(histogram.counts.sum()) * (
+                        mapping.passes // mapping.band_passes))
 
 
 def _busiest(work: np.ndarray, ways: int, axis: int) -> np.ndarray:

@@ -33,26 +33,30 @@ def port_of(config: MNFConfig, node: int) -> int:
                 if row < (p + 1) * config.mesh_rows // config.ports)
 
 
-def targets(layer: Layer, shares: list[Share], config: MNFConfig, port: int) -> list[Target]:
-    """PEs of a port that get the same events, together; in the order of their first PE."""
+def targets(layer: Layer, shares: list[Share]) -> list[Target]:
+    """PEs that get the same events, together; in the order of their first PE."""
     depth = layer.c // layer.groups
     found: dict[tuple[tuple[int, int], tuple[int, int]], int] = {}
     for pe, share in enumerate(shares):
-        if port_of(config, pe + 1) == port:
-            first = share.group * depth
-            key = share.band, (first + share.c[0], first + share.c[1])
-            found[key] = found.get(key, 0) | 2 << pe
+        first = share.group * depth
+        key = share.band, (first + share.c[0], first + share.c[1])
+        found[key] = found.get(key, 0) | 2 << pe
     return [Target(dest, *key) for key, dest in found.items()]
 
 
+def members(config: MNFConfig, port: int) -> int:
+    """The nodes of a port's section that are PEs, a bit each."""
+    return sum(1 << node for node in range(1, config.nodes) if port_of(config, node) == port)
+
+
 def tables(layer: Layer, shares: list[Share], config: MNFConfig, port: int) -> Tables:
-    """Of a pass with some shares in the port's section."""
-    own, geometry = targets(layer, shares, config, port), Geometry.of(layer)
-    lanes = shares[0].lanes
+    """Of a pass, for the generator of a port: targets without PEs in its section are left out."""
+    geometry, lanes, mask = Geometry.of(layer), shares[0].lanes, members(config, port)
+    own = [t for t in targets(layer, shares) if t.dest & mask]
     groups = np.zeros(config.pes, np.int64)
     groups[:len(shares)] = [share.lanes.groups for share in shares]
     return Tables(
-        np.array([t.dest for t in own], np.int64),
+        np.array([t.dest & mask for t in own], np.int64),
         np.array([t.channels for t in own], np.int64).reshape(-1, 2),
         np.array([tiles_reached(geometry.rows, layer.h, lanes.pr, *t.band) for t in own],
                  np.int64).reshape(-1, layer.h),

@@ -43,7 +43,12 @@ def test_ledger(name, claimed, share, events, both):
 def checked(layer, weights, plane, mapping):
     """A mapping carried out gives golden's sums, and as many vectors as the estimate says."""
     found = execute(mapping, weights, plane)
-    assert (found.sums == arithmetic.sums(layer, weights, plane)).all(), mapping
+    rows = np.zeros(layer.ho, bool)             # a pool may leave rows out
+    for first, last in mapping.bands:
+        rows[first:last] = True
+    assert layer.pool or rows.all()
+    expected = arithmetic.sums(layer, weights, plane)
+    assert (found.sums[:, rows] == expected[:, rows]).all(), mapping
     counted = estimate(mapping, Histogram(layer, plane))
     assert sum(map(sum, found.vectors)) == counted.vectors
     assert sum(max(v) for v in found.vectors) <= counted.compute
