@@ -5,153 +5,23 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.common.numeric import round_shift_half_even
-from hw.common.select import select
 
+from .drain import Drain, drain_members
 from .fields import SHIFT_BITS
-from .layouts import bias_layout, drain_layout, fired_layout
-
-
-class Drain(wiring.Component):
-    """Reads the sums of a pass out of the MAC cluster: rows of all banks, then one by one.
-
-    A row is asked for while the one before is worked through: it takes a cycle from the MACs, and
-    the sums come one per cycle if a row has four or more. Sums of the pitch's surplus columns, of
-    the last entry's surplus and of channels that are not there come too, not ``real``.
-
-    Order: groups of kl channels; in each the neurons; for each neuron its kl channels.
-
-    Parameters
-    ----------
-    cfg : MNFConfig
-
-    Members
-    -------
-    setting : In(drain_layout(cfg))
-        Held until ``done``.
-    start : In(1)
-    done : Out(1)
-        Nothing was started, or the last sum is out.
-    drain : Out(stream.Signature(entry_bits))
-        To the MAC cluster.
-    row, row_valid : In
-        From it, two cycles later.
-    advance : In(1)
-        ``o`` may move on in this cycle.
-    o : Out
-        The sum; its channel in the pass and in the layer, its row and column in the layer's
-        output; ``end`` after the last sum, with nothing else.
-    """
-
-    def __init__(self, cfg):
-        self.cfg = cfg
-        super().__init__({
-            "setting": In(drain_layout(cfg)),
-            "start": In(1),
-            "done": Out(1),
-            "drain": Out(stream.Signature(cfg.entry_bits)),
-            "row": In(signed(cfg.acc_bits)).array(cfg.lanes),
-            "row_valid": In(1),
-            "advance": In(1),
-            "o": Out(data.StructLayout({
-                "valid": 1, "real": 1, "end": 1, "sum": signed(cfg.acc_bits),
-                "index": range(cfg.bias_words), "channel": cfg.channel_bits, "y": cfg.coord_bits,
-                "x": cfg.coord_bits})),
-        })
-
-    def elaborate(self, platform):
-        m = Module()
-        cfg, setting = self.cfg, self.setting
-        busy, ending = Signal(), Signal()       # sums to come; only the end to come
-        ahead, rows = (Signal(data.ArrayLayout(signed(cfg.acc_bits), cfg.lanes), name=name)
-                       for name in ("ahead", "sums"))
-        ahead_valid, valid = Signal(), Signal()
-        lane = Signal(range(cfg.lanes))
-        last_lane, leave = Signal(), Signal()
-        m.d.comb += [
-            last_lane.eq(lane + 1 == setting.used),
-            leave.eq(valid & self.advance & last_lane),
-            self.done.eq(~busy & ~ending),
-        ]
-        with m.If(self.row_valid):
-            m.d.sync += [ahead_valid.eq(1), Value.cast(ahead).eq(Cat(self.row))]
-        with m.If(ahead_valid & (~valid | leave)):
-            m.d.sync += [ahead_valid.eq(0), valid.eq(1), rows.eq(ahead), lane.eq(0)]
-        with m.Elif(leave):
-            m.d.sync += valid.eq(0)
-        with m.Elif(valid & self.advance):
-            m.d.sync += lane.eq(lane + 1)
-        self._ask(m, ahead_valid)
-        last = self._place(m, valid & self.advance, leave, lane, select(rows, lane), valid)
-        with m.If(self.start):
-            m.d.sync += busy.eq(1)
-        with m.If(leave & last):
-            m.d.sync += [busy.eq(0), ending.eq(1)]
-        with m.If(ending & self.advance):
-            m.d.sync += ending.eq(0)
-        with m.If(ending):
-            m.d.comb += [self.o.valid.eq(1), self.o.end.eq(1)]
-        return m
-
-    def _ask(self, m, ahead_valid):
-        """Asks for a row when none waits and none is on its way."""
-        setting = self.setting
-        asking, coming = Signal(), Signal()
-        left = Signal(len(setting.stretch))
-        groups = Signal(len(setting.groups))
-        m.d.comb += self.drain.valid.eq(asking & ~coming & ~ahead_valid)
-        with m.If(self.row_valid):
-            m.d.sync += coming.eq(0)
-        with m.If(self.start):
-            m.d.sync += [asking.eq(1), self.drain.payload.eq(setting.first),
-                         left.eq(setting.stretch), groups.eq(setting.groups)]
-        with m.Elif(self.drain.valid & self.drain.ready):
-            m.d.sync += [coming.eq(1), self.drain.payload.eq(self.drain.payload + 1),
-                         left.eq(left - 1)]
-            with m.If(left == 1):
-                m.d.sync += [left.eq(setting.stretch), groups.eq(groups - 1),
-                             asking.eq(groups != 1)]
-
-    def _place(self, m, step, leave, lane, value, valid):
-        """Counts neurons and channels; returns whether this row is the last one."""
-        cfg, setting = self.cfg, self.setting
-        kk, x, y = Signal(range(cfg.lanes)), Signal(cfg.neuron_bits), Signal(cfg.neuron_bits)
-        base = Signal(range(cfg.bias_words + cfg.lanes))
-        entries, groups = Signal(len(setting.stretch)), Signal(len(setting.groups))
-        index = Signal(range(cfg.bias_words + 2 * cfg.lanes))
-        m.d.comb += index.eq(base + kk)
-        with m.If(self.start):
-            m.d.sync += [kk.eq(0), x.eq(0), y.eq(0), base.eq(0), entries.eq(setting.stretch),
-                         groups.eq(setting.groups)]
-        with m.Elif(step):
-            m.d.sync += kk.eq(kk + 1)
-            with m.If(kk + 1 == setting.kl):
-                m.d.sync += [kk.eq(0), x.eq(x + 1)]
-                with m.If(x + 1 == setting.pitch):
-                    m.d.sync += [x.eq(0), y.eq(y + 1)]
-            with m.If(leave):
-                m.d.sync += entries.eq(entries - 1)
-                with m.If(entries == 1):
-                    m.d.sync += [x.eq(0), y.eq(0), base.eq(base + setting.kl),
-                                 entries.eq(setting.stretch), groups.eq(groups - 1)]
-        with m.If(valid):
-            m.d.comb += [
-                self.o.valid.eq(1), self.o.sum.eq(value), self.o.index.eq(index),
-                self.o.real.eq((x < setting.cols) & (y < setting.rows)
-                               & (index < setting.channels)),
-                self.o.channel.eq(setting.first_channel + index),
-                self.o.y.eq(setting.first_row + y), self.o.x.eq(x)]
-        return (entries == 1) & (groups == 1)
+from .layouts import bias_layout, fired_layout
+from .pool import Pool
 
 
 class Activation(wiring.Component):
-    """Activation module without pooling: drains, adds the bias, requantises, applies ReLU, fires.
+    """Activation module: drains, adds the bias, requantises, applies ReLU, pools, fires.
 
-    Output = saturate(round_half_even((sum + bias) · multiplier / 2^shift)) to ±``high``, raised to
-    0 with ReLU. It fires if it is above the threshold, without ReLU also if it is below
-    −threshold. ``end`` follows the last one.
+    Value = saturate(round_half_even((sum + bias) · multiplier / 2^shift)) to ±``high``, raised to 0
+    with ReLU; `Pool` makes the outputs of values. One fires if it is above the threshold, without
+    ReLU also if it is below −threshold. ``end`` follows the last one.
 
     With ``start`` in cycle t and used ≥ 4, n sums (surplus ones too) and no stall, ``end`` is
-    offered in t + n + 9 (`Drain`: 5 to the first sum; four stages: sum, bias, product, output).
+    offered in t + n + 14 (`Drain`: 5 to the first sum; nine stages: sum, bias, product, value, four
+    of `Pool`, output).
 
     Parameters
     ----------
@@ -159,8 +29,8 @@ class Activation(wiring.Component):
 
     Members
     -------
-    setting, start, done, drain, row, row_valid
-        As `Drain`; ``done`` when ``end`` was taken.
+    As `drain_members`, ``done`` when ``end`` was taken, and
+
     bias : In(valid, bias_layout(cfg))
         A bias for the next drain, by channel of the pass: there are two sides, and ``start`` turns
         them.
@@ -169,13 +39,7 @@ class Activation(wiring.Component):
 
     def __init__(self, cfg):
         self.cfg = cfg
-        super().__init__({
-            "setting": In(drain_layout(cfg)),
-            "start": In(1),
-            "done": Out(1),
-            "drain": Out(stream.Signature(cfg.entry_bits)),
-            "row": In(signed(cfg.acc_bits)).array(cfg.lanes),
-            "row_valid": In(1),
+        super().__init__(drain_members(cfg) | {
             "bias": In(data.StructLayout({"valid": 1, "bias": bias_layout(cfg)})),
             "o": Out(stream.Signature(fired_layout(cfg))),
         })
@@ -184,25 +48,31 @@ class Activation(wiring.Component):
         m = Module()
         cfg, setting = self.cfg, self.setting
         m.submodules.drain = drain = Drain(cfg)
+        m.submodules.pool = pool = Pool(cfg)
         advance = Signal()
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready), drain.advance.eq(advance),
             drain.setting.eq(setting), drain.start.eq(self.start),
             drain.row_valid.eq(self.row_valid),
+            pool.setting.eq(setting), pool.start.eq(self.start), pool.advance.eq(advance),
         ]
         m.d.comb += [drain.row[n].eq(self.row[n]) for n in range(cfg.lanes)]
         wiring.connect(m, drain.drain, wiring.flipped(self.drain))
 
-        tag = [Signal(drain.o.shape(), name=f"tag_{n}") for n in range(3)]
+        tag = [Signal(drain.o.shape(), name=f"tag_{n}") for n in range(4)]
         total = Signal(signed(cfg.acc_bits))
         scaled = Signal(signed(cfg.acc_bits + len(setting.multiplier) + 1))
         bias = self._bias(m, drain.o.index, advance)
         with m.If(advance):
-            m.d.sync += [tag[0].eq(drain.o), tag[1].eq(tag[0]), tag[2].eq(tag[1]),
-                         total.eq(tag[0].sum + bias), scaled.eq(total * setting.multiplier)]
-        self._fire(m, tag[2], self._requantise(m, scaled), advance)
-        m.d.comb += self.done.eq(drain.done & ~self.o.valid
-                                 & ~Cat(stage.valid for stage in tag).any())
+            m.d.sync += [tag[0].eq(drain.o), *(tag[n].eq(tag[n - 1]) for n in (1, 2, 3)),
+                         total.eq(tag[0].sum + bias), scaled.eq(total * setting.multiplier),
+                         pool.value.eq(self._requantise(m, scaled))]
+        m.d.comb += [
+            pool.i.eq(tag[3]),
+            self.done.eq(drain.done & ~self.o.valid & pool.idle
+                         & ~Cat(stage.valid for stage in tag).any()),
+        ]
+        self._fire(m, pool.o, advance)
         return m
 
     def _bias(self, m, index, advance):
@@ -227,14 +97,12 @@ class Activation(wiring.Component):
         m.d.comb += [high.eq(setting.high), low.eq(Mux(setting.relu, 0, ~high))]
         return Mux(rounded > high, high, Mux(rounded < low, low, rounded))
 
-    def _fire(self, m, tag, value, advance):
-        cfg, setting = self.cfg, self.setting
-        result, fires = Signal(signed(cfg.data_bits)), Signal()
-        below = (result < -setting.threshold) & ~setting.relu
-        m.d.comb += [result.eq(value),
-                     fires.eq(tag.valid & (tag.end | (
-                         tag.real & ((result > setting.threshold) | below))))]
+    def _fire(self, m, output, advance):
+        setting, value = self.setting, output.value
+        below = (value < -setting.threshold) & ~setting.relu
         with m.If(advance):
             m.d.sync += [
-                self.o.valid.eq(fires), self.o.p.end.eq(tag.end), self.o.p.value.eq(result),
-                self.o.p.channel.eq(tag.channel), self.o.p.y.eq(tag.y), self.o.p.x.eq(tag.x)]
+                self.o.valid.eq(output.valid & (output.end | (value > setting.threshold) | below)),
+                self.o.p.end.eq(output.end), self.o.p.value.eq(value),
+                self.o.p.channel.eq(output.channel), self.o.p.y.eq(output.y),
+                self.o.p.x.eq(output.x)]

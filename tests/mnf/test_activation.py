@@ -1,4 +1,4 @@
-"""The activation module, without pooling."""
+"""The activation module; pooling is `test_pool`'s."""
 from hw.mnf.activation import Activation
 from hw.mnf.config import PRESETS
 from sim.common.runner import simulate
