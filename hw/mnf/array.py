@@ -30,8 +30,12 @@ class Array(wiring.Component):
     flit : In(stream.Signature(flit_layout(cfg))).array(ports)
         Taken when the port's generator has nothing left, so behind all events of pixels before.
     result : Out(stream.Signature(result_layout(cfg))).array(ports)
-    busy : Out(pes)
-        Which PEs' MACs took a vector in this cycle.
+    busy, draining, idle : Out(pes)
+        Of the PEs: their MACs took a vector in this cycle; they drain, or will; nothing is inside.
+    macs : Out(range(lanes + 1)).array(pes)
+        Multiplications that began in the cycle before.
+    events : Out(ports)
+        Which ports put an event on the network in this cycle.
     bad : Out(pes)
         Which PEs got a flit that they cannot take.
     stray : Out(1)
@@ -45,7 +49,9 @@ class Array(wiring.Component):
             "pixel": In(stream.Signature(pixel_layout(cfg))).array(cfg.ports),
             "flit": In(stream.Signature(flit_layout(cfg))).array(cfg.ports),
             "result": Out(stream.Signature(result_layout(cfg))).array(cfg.ports),
-            "busy": Out(cfg.pes),
+            "busy": Out(cfg.pes), "draining": Out(cfg.pes), "idle": Out(cfg.pes),
+            "macs": Out(range(cfg.lanes + 1)).array(cfg.pes),
+            "events": Out(cfg.ports),
             "bad": Out(cfg.pes),
             "stray": Out(1),
         })
@@ -59,7 +65,9 @@ class Array(wiring.Component):
             m.submodules[f"pe_{n}"] = pe = Shared(PE, cfg)
             wiring.connect(m, mesh.pe_o[n], pe.i)
             wiring.connect(m, pe.o, mesh.pe_i[n])
-            m.d.comb += [pe.node.eq(n + 1), self.busy[n].eq(pe.busy), self.bad[n].eq(pe.bad)]
+            m.d.comb += [pe.node.eq(n + 1), self.macs[n].eq(pe.macs),
+                         *(getattr(self, name)[n].eq(getattr(pe, name))
+                           for name in ("busy", "draining", "idle", "bad"))]
         for n in range(cfg.ports):
             wiring.connect(m, mesh.port_o[n], wiring.flipped(self.result[n]))
             self._port(m, n, mesh.port_i[n])
@@ -77,6 +85,7 @@ class Array(wiring.Component):
             generator.i.valid.eq(pixel.valid & ~held), pixel.ready.eq(generator.i.ready & ~held),
             generator.o.ready.eq(port.ready), flit.ready.eq(offered & port.ready),
             port.valid.eq(generator.o.valid | offered), port.payload.eq(flit.payload),
+            self.events[n].eq(generator.o.valid & port.ready),
         ]
         m.d.sync += held.eq(offered & ~port.ready)
         with m.If(generator.o.valid):

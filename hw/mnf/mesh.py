@@ -15,6 +15,12 @@ def section(cfg, row):
     return port, port * cfg.mesh_rows // cfg.ports, (port + 1) * cfg.mesh_rows // cfg.ports
 
 
+def section_nodes(cfg, port):
+    """The PEs of a port's section, a bit per node."""
+    return sum(1 << node for node in range(1, cfg.nodes)
+               if section(cfg, node // cfg.mesh_cols)[0] == port)
+
+
 class Mesh(wiring.Component):
     """Both networks between the storage PE (node 0) and the PEs (PE p is node p + 1).
 

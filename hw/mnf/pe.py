@@ -10,7 +10,7 @@ from .router_interface import RouterInterface
 
 
 class PE(wiring.Component):
-    """Processing element: events in, fired events out. No pooling yet.
+    """Processing element: events in, fired events out.
 
     Flits set up a pass (registers, weights, biases), then come its events and END; a pass that
     fires drains its sums, beside the next pass's flits as far as those need nothing of it.
@@ -29,6 +29,10 @@ class PE(wiring.Component):
         The MACs took a vector in this cycle.
     macs : Out(range(lanes + 1))
         Multiplications that began in the cycle before.
+    draining : Out(1)
+        A drain is going on or still to begin.
+    idle : Out(1)
+        No flit waits, no event is inside, nothing drains.
     bad : Out(1)
         A flit that a PE cannot take.
     """
@@ -41,6 +45,8 @@ class PE(wiring.Component):
             "o": Out(stream.Signature(result_layout(cfg))),
             "busy": Out(1),
             "macs": Out(range(cfg.lanes + 1)),
+            "draining": Out(1),
+            "idle": Out(1),
             "bad": Out(1),
         })
 
@@ -64,7 +70,9 @@ class PE(wiring.Component):
             core.dispatch.eq(interface.setting.dispatch), core.weight.eq(interface.weight),
             ended.eq(core.end & interface.setting.fires),
             interface.idle.eq(core.idle), interface.pending.eq(pending | ended),
-            interface.draining.eq(pending | ended | ~activation.done),
+            self.draining.eq(pending | ended | ~activation.done),
+            interface.draining.eq(self.draining),
+            self.idle.eq(core.idle & ~self.draining & ~self.i.valid),
             activation.start.eq(pending & activation.done),
             activation.setting.eq(Mux(activation.start, interface.setting.drain, held)),
             activation.bias.eq(interface.bias), activation.row_valid.eq(core.row_valid),

@@ -26,7 +26,7 @@ def pool_case(rnd, config):
         except ValueError:
             continue
         hangs = pool.overhang(rows) or pool.overhang(cols)
-        if pool.kind == "avg" and hangs or windows[1] * kl > config.pool_words:
+        if (pool.kind == "avg" and hangs) or windows[1] * kl > config.pool_words:
             continue
         if min(-(-k // pool.s), max(windows)) <= 4:
             return pool, plane, kl
