@@ -18,6 +18,7 @@ MULTIPLIER_BITS = 31
 SHIFT_BITS = 6
 KIND_BITS = 3
 POOL_BITS = 4               # of a pooling window's side and step
+POOL_SHIFT = 34             # (n · ⌈2^34 / area⌉) >> 34 is n div area for every sum of a window
 POOL_SLOTS = 4              # windows open per axis, at most
 
 Group = dict[str, Any]
@@ -98,11 +99,6 @@ def dispatch_fields(cfg: MNFConfig) -> Group:
     return {"kl": lane, "used": lane, "slots": (cfg.lanes, slot_fields(cfg))}
 
 
-def pool_shift(cfg: MNFConfig) -> int:
-    """s such that (n · ⌈2^s / area⌉) >> s is n div area for every sum of a window."""
-    return cfg.data_bits + 18
-
-
 def pool_fields(cfg: MNFConfig) -> Group:
     """Pooling of a band (README, *Pooling*)."""
     return {
@@ -110,7 +106,7 @@ def pool_fields(cfg: MNFConfig) -> Group:
         "pool_size": POOL_BITS, "pool_step": POOL_BITS, "pool_slots": 3, "pool_period": 6,
         "pool_top": POOL_BITS, "pool_left": POOL_BITS, "pool_rows": cfg.coord_bits,
         "pool_cols": cfg.coord_bits, "pool_area": 2 * POOL_BITS,
-        "pool_reciprocal": pool_shift(cfg) + 1}                 # ⌈2^shift / area⌉
+        "pool_reciprocal": POOL_SHIFT + 1}
 
 
 def drain_fields(cfg: MNFConfig) -> Group:

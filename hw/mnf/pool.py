@@ -5,7 +5,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from .drain import sum_layout
-from .fields import POOL_SLOTS, pool_shift
+from .fields import POOL_SHIFT, POOL_SLOTS
 from .layouts import drain_layout
 
 
@@ -213,12 +213,12 @@ class Pool(wiring.Component):
 
     def _average(self, m, column):
         """|sum| div area and its remainder; then the rounding. Other values go through."""
-        cfg, setting = self.cfg, self.setting
+        setting = self.setting
         size = len(column.value)
         magnitude, quotient = Signal(size), Signal(size)
         m.d.comb += [
             magnitude.eq(Mux(column.value < 0, -column.value, column.value)),
-            quotient.eq((magnitude * setting.pool_reciprocal) >> pool_shift(cfg))]
+            quotient.eq((magnitude * setting.pool_reciprocal) >> POOL_SHIFT)]
         stage = Signal(self._layout(self.part), name="rounding")
         negative, whole, rest = Signal(), Signal(size), Signal(len(setting.pool_area))
         up, rounded = Signal(), Signal(size)

@@ -63,7 +63,7 @@ class Spill(wiring.Component):
         final, full = Signal(), Signal()
         m.d.comb += [
             full.eq(line.count == most),
-            final.eq(self.flush & ~arbiter.o.valid & ~ended
+            final.eq(self.flush & ~self.done & ~arbiter.o.valid & ~ended
                      & (line.count.any() | (self.always & ~self.lines.any()))),
             self.opens.eq(final | (full & arbiter.o.valid)),
             self.o.valid.eq(self.opens & self.open), taken.eq(self.o.valid & self.o.ready),

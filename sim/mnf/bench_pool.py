@@ -5,7 +5,7 @@ from cocotb.triggers import ReadOnly, RisingEdge
 
 from golden.layers import pool_plane
 from hw.mnf.drain import sum_layout
-from hw.mnf.fields import pool_shift
+from hw.mnf.fields import POOL_SHIFT
 from hw.mnf.layouts import drain_layout
 from sim.common.bench import bench_config, pulse, rng, start
 from sim.mnf.cases import packer
@@ -18,12 +18,11 @@ def setting_of(cfg, pool, plane, kl):
         return fields
     rows, cols = (pool.size(n) for n in plane.shape[1:])
     slots = min(-(-pool.k // pool.s), max(rows, cols))
-    shift = pool_shift(cfg)
     return fields | {
         "pool": 1 if pool.kind == "max" else 2, "pool_size": pool.k, "pool_step": pool.s,
         "pool_slots": slots, "pool_period": max(slots * pool.s, pool.k), "pool_top": pool.pad,
         "pool_left": pool.pad, "pool_rows": rows, "pool_cols": cols, "pool_area": pool.k ** 2,
-        "pool_reciprocal": -(-(1 << shift) // pool.k ** 2)}
+        "pool_reciprocal": -(-(1 << POOL_SHIFT) // pool.k ** 2)}
 
 
 def places(case, r):
