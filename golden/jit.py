@@ -1,16 +1,18 @@
 """Numba's compiler with a cache on disk that is right after any change to golden.
 
 Numba alone notices changes in a function's own file, not in what it calls from other files. Here
-the cache's folder is named after the content of golden's sources; for a function of one design
-without those of the other designs, which it never calls.
+the cache's folder is named after the content of the file and of all of the project's that it
+imports.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,12 +38,41 @@ def sources_key(design: str = "") -> str:
     return digest.hexdigest()[:16]
 
 
+def _imports(path: Path) -> Iterator[Path]:
+    """Files of the project that a file imports."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            file = GOLDEN.parent.joinpath(*name.split(".")).with_suffix(".py")
+            if file.is_file():
+                yield file
+
+
+def reached(path: Path) -> list[Path]:
+    """A file and all of the project's that it imports, and that those import."""
+    found, wanted = {path}, [path]
+    while wanted:
+        more = set(_imports(wanted.pop())) - found
+        found |= more
+        wanted += more
+    return sorted(found)
+
+
 @cache
-def _folder(design: str) -> Path | None:
-    """A folder that can be written, build/ first; None if there is none."""
+def _folder(source: Path) -> Path | None:
+    """A folder for the functions of a file that can be written, build/ first; None if there is
+    none."""
+    digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode())
+    for path in reached(source):
+        digest.update(str(path).removeprefix(str(GOLDEN.parent)).encode() + path.read_bytes())
     temporary = Path(tempfile.gettempdir()) / f"sparseforge-{os.getuid()}"
     for root in (GOLDEN.parent / "build", temporary):
-        folder = root / "numba" / sources_key(design)
+        folder = root / "numba" / digest.hexdigest()[:16]
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:
@@ -55,8 +86,7 @@ def njit(function: Any = None, **options: Any) -> Any:
     """`numba.njit` with the cache; without it where no folder can be written."""
     if function is None:
         return lambda later: njit(later, **options)
-    source = Path(function.__code__.co_filename)
-    folder = _folder(_owner(source) if GOLDEN in source.parents else "")
+    folder = _folder(Path(function.__code__.co_filename))
     if folder is not None:
         # Numba looks at it as it decorates.
         setattr(numba.config, "CACHE_DIR", str(folder))  # noqa: B010 (made at run time)

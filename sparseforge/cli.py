@@ -241,7 +241,8 @@ def synth(design: DesignName, config: ConfigOptions,
 
 @app.command()
 def reproduce(design: DesignName, folder: Folder = None,
-              only: Annotated[str | None, typer.Option(help="one section [all of them]")] = None,
+              only: Annotated[str | None, typer.Option(
+                  "--only", "--figure", help="one section [all of them]")] = None,
               as_json: Json = False) -> None:
     """The paper's tables and figures beside ours, each deviation with its cause; plots into DIR
     [build/reproduce/DESIGN]."""

@@ -23,13 +23,14 @@ from golden.tensors import Tensors
 @dataclass(frozen=True)
 class LayerCycles:
     """One layer's share of a run. `stalls` counts PE-cycles by cause, ``multiply`` among them;
-    `about`: what else the design says of it."""
+    `about`: what else the design says of it; `counts`: what of that adds up over layers."""
 
     cycles: int
     cycles_layer: int
     macs_done: int
     stalls: Mapping[str, int]
     about: Mapping[str, Any] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Cycles:
     layers: Sequence[LayerCycles] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
     splits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def simulate(setting: Setting, work: Workload, simulator: str, *, seed: int = 1,
             facts["differences"] += [f"{job[0].layer.name}: {one}" for one in differ]
             seen = run.cycles if differ else dataclasses.replace(
                 run.cycles, layers=predicted.layers, cycles_layer=predicted.cycles_layer,
-                about=predicted.about, splits=predicted.splits)
+                about=predicted.about, splits=predicted.splits, counts=predicted.counts)
             _note(setting, job, program, seen, totals, parts)
             if output:
                 write_array(output, _last(run))

@@ -20,6 +20,11 @@ def systolic_cycles(layer: Layer, rows: int, cols: int, *, overlap: bool = True)
     images = 1 if layer.is_fc and layer.pool is None else layer.batch
     pixels = layer.ho * layer.wo * (layer.batch // images)
     tiles = -(-pixels // rows) * -(-(layer.k // layer.groups) // cols) * layer.groups * images
+    return tiles_cycles(tiles, terms, rows, cols, overlap=overlap)
+
+
+def tiles_cycles(tiles: int, terms: int, rows: int, cols: int, *, overlap: bool = True) -> int:
+    """Cycles of `tiles` sums of `terms` terms in every PE."""
     alone = terms + rows + 2 * cols - 1
     return (tiles - 1) * max(terms, cols) + alone if overlap else tiles * alone
 

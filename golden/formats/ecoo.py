@@ -53,10 +53,19 @@ def compress(groups: np.ndarray) -> Tokens:
     return Tokens(row, np.where(high, value >> VALUE_BITS, value) & 0xFF, offset, eog, tag)
 
 
-def decompress(tokens: Tokens, count: int, group: int) -> np.ndarray:
-    """The dense groups, int64 ``[count, group]``. Raises ValueError on what is no ECOO stream."""
+def whole(groups: np.ndarray, sizes: np.ndarray) -> Tokens:
+    """Uncompressed: a token for each of the first `sizes` channels of groups ``[N, group]`` of
+    8-bit integers, zeros too."""
+    row, offset = np.nonzero(np.arange(groups.shape[1]) < sizes[:, None])
+    return Tokens(row, groups[row, offset].astype(np.int64) & 0xFF, offset,
+                  offset == sizes[row] - 1, np.zeros(len(row), bool))
+
+
+def decompress(tokens: Tokens, count: int, group: int, *, zeros: bool = False) -> np.ndarray:
+    """The dense groups, int64 ``[count, group]``. Raises ValueError on what is no ECOO stream.
+    `zeros`: such as `whole` makes."""
     value, tag = tokens.value.astype(np.int64), tokens.tag.astype(bool)
-    check(tokens, group)
+    check(tokens, group, zeros=zeros)
     number = np.zeros(len(value), np.int64)
     number[1:] = np.cumsum(tokens.eog)[:-1]
     if len(value) and (not tokens.eog[-1] or number[-1] != count - 1):
@@ -69,8 +78,9 @@ def decompress(tokens: Tokens, count: int, group: int) -> np.ndarray:
     return out
 
 
-def check(tokens: Tokens, group: int) -> None:
-    """Raises ValueError if a token cannot stand where it does; README, errors 32 and 33."""
+def check(tokens: Tokens, group: int, *, zeros: bool = False) -> None:
+    """Raises ValueError if a token cannot stand where it does; README, errors 32 and 33. `zeros`
+    may stand beside other values."""
     offset, eog, tag = (np.asarray(a) for a in (tokens.offset, tokens.eog, tokens.tag))
     high = _second(tag.astype(bool))
     low = tag.astype(bool) & ~high
@@ -84,7 +94,7 @@ def check(tokens: Tokens, group: int) -> None:
         raise ValueError(f"token {int(np.argmax(wrong))}: offsets of a group must ascend")
     if (low & eog.astype(bool)).any() or (len(low) and low[-1]) or (high & ~follows).any():
         raise ValueError("a low half must be followed by its high half")
-    if ((tokens.value == 0) & ~tag & (follows | ~eog)).any():
+    if not zeros and ((tokens.value == 0) & ~tag & (follows | ~eog)).any():
         raise ValueError("a placeholder must stand alone in its group")
 
 

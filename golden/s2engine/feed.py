@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from golden.formats import bits, ecoo
-from golden.s2engine import clocked, decode, loader
+from golden.s2engine import clocked, decode, layout, loader
 from golden.s2engine.image import LayerPass
 from golden.s2engine.stage import column_order
 from hw.s2engine.config import LINE_HEADER_BITS, S2Config
@@ -67,7 +67,8 @@ def _features(one: LayerPass, runs: np.ndarray, config: S2Config) -> tuple[np.nd
     target, first token, tokens, end; and all tokens."""
     d, plan = one.descriptor, one.plan
     dense = plan.stage.features(plan.image, plan.part, config.group)
-    found = ecoo.compress(dense.reshape(-1, config.group))
+    sizes = np.repeat(plan.stage.group_sizes(config.group), dense[0, ..., 0].size)
+    found = layout.tokens_of(dense.reshape(-1, config.group), sizes, config)
     tokens = _tokens(found.value, found.offset, found.eog, found.tag)
     bounds = np.searchsorted(found.group, np.arange(len(dense.reshape(-1, config.group)) + 1))
     slots = d["slots"]

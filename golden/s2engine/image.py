@@ -19,7 +19,7 @@ from golden.program import Image, Segment
 from golden.s2engine import layout
 from golden.s2engine.compile import Work
 from golden.s2engine.plan import Plan
-from golden.s2engine.stage import Stage
+from golden.s2engine.stage import Stage, group_sizes
 from hw.s2engine.config import S2Config
 
 POOLS = {None: 0, "max": 1, "avg": 2}
@@ -72,14 +72,15 @@ class Plane:
     def group_lines(self) -> int:
         return self.height * self.row_lines
 
-    def pack(self, features: np.ndarray, config: S2Config) -> bytes:
-        """Lines of dense groups ``[groups, height, width, group]``."""
+    def pack(self, features: np.ndarray, config: S2Config, sizes: np.ndarray) -> bytes:
+        """Lines of dense groups ``[groups, height, width, group]`` of `sizes` channels [groups]."""
         many, height, width, group = features.shape
         wide = np.zeros((many, height, self.positions * self.stride, group), np.int64)
         wide[:, :, :width] = features
         order = wide.reshape(many, height, self.positions, self.stride, group)
         flat = order.transpose(0, 1, 3, 2, 4).reshape(-1, group)
-        return layout.feature_lines(flat, self.slots, config).tobytes()
+        each = np.repeat(sizes, len(flat) // many)
+        return layout.feature_lines(flat, self.slots, config, each).tobytes()
 
     def unpack(self, data: np.ndarray, config: S2Config) -> np.ndarray:
         """The reverse of `pack`: int64 ``[groups, height, width, group]``."""
@@ -156,12 +157,12 @@ class _Builder:
         stage, config = plan.stage, self.config
         k, height, width = stage.outputs[plan.image].shape
         top, bottom, left, right = consumer.shape.pads if consumer else (0, 0, 0, 0)
-        per_part = -(-(k // stage.shape.groups) // config.group)
+        sizes = group_sizes(k // stage.shape.groups, config.group)
         slots = 1 + (stage.layer.out_bits > 8)
-        plane = Plane(stage.shape.groups * per_part, height + top + bottom, width + left + right,
+        plane = Plane(stage.shape.groups * len(sizes), height + top + bottom, width + left + right,
                       1, slots)
         empty = np.zeros((plane.groups, plane.height, plane.width, config.group), np.int64)
-        at = self.image.append(plane.pack(empty, config))
+        at = self.image.append(plane.pack(empty, config, np.tile(sizes, stage.shape.groups)))
         inside = (top * plane.width + left) * slots
         self.stores[plan.image, stage.index] = plane, at, at + inside * config.line_bits // 8
 
@@ -178,13 +179,15 @@ class _Builder:
         plane = Plane(many, dense.shape[1], dense.shape[2], stage.shape.stride,
                       layout.slots(dense))
         return plane, self._once(("features", plan.image, stage.index, plan.part),
-                                 lambda: plane.pack(dense, config))
+                                 lambda: plane.pack(dense, config,
+                                                    stage.group_sizes(config.group)))
 
     def _pass(self, plan: Plan) -> LayerPass:
         stage, config, shape = plan.stage, self.config, plan.stage.shape
         key = stage.index, plan.first, plan.last
         kernels = stage.kernels(config.group)[plan.first:plan.last]
-        weights = layout.weight_lines(kernels, config)
+        sizes = np.repeat(stage.group_sizes(config.group), shape.r * shape.s)
+        weights = layout.weight_lines(kernels, config, sizes)
         bias = layout.bias_lines(stage.bias[plan.first:plan.last], config)
         plane, features = self._features(plan)
         store, begin, inside = self.stores[plan.image, stage.index]

@@ -34,9 +34,16 @@ def slots(groups: np.ndarray) -> int:
     return 2 if ecoo.wide(groups).any() else 1
 
 
-def feature_lines(groups: np.ndarray, slots: int, config: S2Config) -> np.ndarray:
-    """Lines of dense groups ``[N, group]``: uint8 [N * slots, line bytes]."""
-    tokens = ecoo.compress(groups)
+def tokens_of(groups: np.ndarray, sizes: np.ndarray, config: S2Config) -> ecoo.Tokens:
+    """Tokens of dense groups ``[N, group]`` of `sizes` channels: ECOO, or, for the naive array, all
+    of them."""
+    return ecoo.whole(groups, sizes) if config.naive else ecoo.compress(groups)
+
+
+def feature_lines(groups: np.ndarray, slots: int, config: S2Config, sizes: np.ndarray
+                  ) -> np.ndarray:
+    """Lines of dense groups ``[N, group]`` of `sizes` channels: uint8 [N * slots, line bytes]."""
+    tokens = tokens_of(groups, sizes, config)
     words = ecoo.pack(tokens, config.offset_bits, config.mixed).astype(np.int64)
     begins = np.searchsorted(tokens.group, np.arange(len(groups)))
     place = np.arange(len(words)) - begins[tokens.group]
@@ -57,17 +64,18 @@ def features(data: np.ndarray, slots: int, config: S2Config) -> np.ndarray:
     if not ends.any(axis=1).all():
         raise ValueError("a group must have EOG in its lines")
     tokens = ecoo.unpack(words[before == 0], config.offset_bits, config.mixed)
-    return ecoo.decompress(tokens, len(words), config.group)
+    return ecoo.decompress(tokens, len(words), config.group, zeros=config.naive)
 
 
-def weight_lines(kernels: np.ndarray, config: S2Config) -> np.ndarray:
-    """Lines of a block of kernels ``[K, groups, group]``: uint8 [N, line bytes]."""
+def weight_lines(kernels: np.ndarray, config: S2Config, sizes: np.ndarray) -> np.ndarray:
+    """Lines of a block of kernels ``[K, groups, group]``, groups of `sizes` channels: uint8 [N,
+    line bytes]."""
     k, groups, group = kernels.shape
     tiles = deal(k, -(-k // config.cols))
     whole = np.zeros((config.cols, len(tiles), groups, group), np.int64)
     for n, (first, number) in enumerate(tiles):
         whole[:number, n] = kernels[first:first + number]
-    tokens = ecoo.compress(whole.reshape(-1, group))
+    tokens = tokens_of(whole.reshape(-1, group), np.tile(sizes, config.cols * len(tiles)), config)
     column, at = np.divmod(tokens.group, len(tiles) * groups)
     eok = tokens.eog & ((at + 1) % groups == 0)
     words = ecoo.pack(tokens, config.offset_bits, config.mixed).astype(np.int64)
@@ -112,7 +120,7 @@ def weights(data: np.ndarray, kernels: int, groups: int, config: S2Config) -> np
             raise ValueError(f"column {j}: its last line, and no other, must end it")
         words = np.concatenate([table[n, :count[n] + 1] for n in mine])
         tokens = ecoo.unpack(words, config.offset_bits, config.mixed)
-        dense = ecoo.decompress(tokens, len(tiles) * groups, config.group)
+        dense = ecoo.decompress(tokens, len(tiles) * groups, config.group, zeros=config.naive)
         eok = words >> config.weight_bits - 1 == 1
         if not np.array_equal(eok, tokens.eog & ((tokens.group + 1) % groups == 0)):
             raise ValueError(f"column {j}: EOK must stand at the end of each kernel")

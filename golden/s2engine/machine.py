@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from golden import axi
+from golden.dense import clocked as dense
 from golden.jit import njit
 from golden.program import Memory
 from golden.s2engine import banks, clocked, edges, store
@@ -27,7 +28,7 @@ HANG = 1 << 17          # cycles without a step of a DS
 # `Machine.settings`
 (DESCRIPTOR, DESCRIPTOR_BEATS, RATIO, LINE_BEATS, GROUP, TILE_GROUPS, KERNEL_TILES, TILE_KERNELS,
  KERNELS_MORE, F_REPLAYS, W_REPLAYS, CE, STORE_BEAT, STORE_GROUP_LINES, STORE_ROW_LINES, COUNTED,
- SETTINGS) = range(17)
+ NAIVE, SETTINGS) = range(18)
 # `Machine.out`: PE-cycles by cause first
 FB_GROUPS, FB_TOKENS, WB_TOKENS, RUNNING, READ_BEATS, WRITE_BEATS, OUT = range(6, 13)
 
@@ -39,6 +40,7 @@ class Machine(NamedTuple):
     writer: axi.Writer
     pes: PEs
     ces: CEs
+    rigid: dense.Rigid      # the naive array, in place of PEs and CEs
     fb: Banks
     wb: Banks
     edges: np.ndarray       # int64 [rows, edges.REGISTERS]
@@ -120,18 +122,25 @@ def _run(m):
             advance[r] = e[edges.FULL] == 0 or e[edges.OUT] == 0 or leaves[r]
         banks.look(m.fb)
         banks.look(m.wb)
-        for c in range(cols):
-            w_takes[c] = m.wb.level[c] > 0 and m.pes.level[0, c] < m.pes.shape[2]
-            if w_takes[c]:
-                m.pes.arrives[0, c] = m.wb.token[c]
-            out[WB_TOKENS] += w_takes[c]
-        out[FB_GROUPS] += clocked.ces_step(
-            m.ces, m.pes, f.parts, f.column_begins, f.column_ends, k[TILE_GROUPS], k[CE],
-            m.fb.level, m.fb.token, f_takes)
+        before = out[0] + out[1]
+        if k[NAIVE]:
+            w_takes[:], reads = dense.step(
+                m.rigid, m.ces, f.parts, k[TILE_GROUPS], m.fb.level, m.wb.level, m.wb.token, cols,
+                running, advance, left, f_takes, out)
+        else:
+            for c in range(cols):
+                w_takes[c] = m.wb.level[c] > 0 and m.pes.level[0, c] < m.pes.shape[2]
+                if w_takes[c]:
+                    m.pes.arrives[0, c] = m.wb.token[c]
+            reads = clocked.ces_step(
+                m.ces, m.pes, f.parts, f.column_begins, f.column_ends, k[TILE_GROUPS], k[CE],
+                m.fb.level, m.fb.token, f_takes)
+            if running:
+                clocked.pes_step(m.pes, (now - start - 1) % k[RATIO] == 0, advance, left, out)
+        out[FB_GROUPS] += reads
         out[FB_TOKENS] += f_takes.sum()
+        out[WB_TOKENS] += w_takes.sum()
         if running:
-            before = out[0] + out[1]
-            clocked.pes_step(m.pes, (now - start - 1) % k[RATIO] == 0, advance, left, out)
             quiet = quiet + 1 if out[0] + out[1] == before else 0
             if quiet > HANG:
                 return -now
@@ -228,7 +237,8 @@ def settings(one: LayerPass, address: int, config: S2Config) -> np.ndarray:
         address // beat, descriptor_bytes(config) // beat, config.ratio, config.line_beats,
         config.group, d["kernel_tiles"] * d["groups"], d["kernel_tiles"], d["tile_kernels"],
         d["kernels_more"], d["f_replays"], d["w_replays"], d["ce"], d["store_addr"] // beat,
-        d["store_group_lines"], d["store_row_lines"], -(-d["kernel_cols"] // d["stride"])],
+        d["store_group_lines"], d["store_row_lines"], -(-d["kernel_cols"] // d["stride"]),
+        config.naive],
         np.int64)
 
 
@@ -242,6 +252,8 @@ def run_pass(one: LayerPass, address: int, memory: bytes, base: int, config: S2C
         reader.state[axi.RATE], writer.state[axi.W_RATE] = rates
     m = Machine(
         reader, writer, clocked.pes(config), clocked.ces(config),
+        dense.rigid(config.rows, config.cols, len(one.plan.pixel_tiles)
+                    * len(one.plan.kernel_tiles)),
         banks.banks(config.rows, config.fb_tokens), banks.banks(config.cols, config.wb_tokens),
         np.zeros((config.rows, edges.REGISTERS), np.int64), feed(one, memory, base, config),
         store.settings(one.descriptor, config), settings(one, address, config),

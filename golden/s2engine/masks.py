@@ -7,8 +7,12 @@ import numpy as np
 from golden.formats import ecoo
 
 
-def masks(groups: np.ndarray) -> np.ndarray:
-    """int64 ``[..., MASKS]`` of dense groups ``[..., group]``; see `golden.s2engine.array`."""
+def masks(groups: np.ndarray, sizes: np.ndarray | None = None) -> np.ndarray:
+    """int64 ``[..., MASKS]`` of dense groups ``[..., group]``; see `golden.s2engine.array`. With
+    `sizes` every channel that a group has is there, zeros too."""
+    if sizes is not None:
+        there = np.broadcast_to((1 << sizes.astype(np.int64)) - 1, groups.shape[:-1])
+        return np.stack([there, *[np.zeros_like(there)] * 3], axis=-1)
     bits = 1 << np.arange(groups.shape[-1], dtype=np.int64)
     there, wide = groups != 0, ecoo.wide(groups)
     low = there & ~(wide & (groups & 0xFF == 0))

@@ -39,19 +39,27 @@ class Plan:
         return self.stage.kernels(self.config.group).shape[1]
 
     @cached_property
+    def term_sizes(self) -> np.ndarray | None:
+        """For the naive array: channels of each group of a kernel."""
+        return term_sizes(self.stage, self.config)
+
+    @cached_property
     def weight_masks(self) -> np.ndarray:
         """int64 [kernels, groups, MASKS]"""
-        return masks(self.stage.kernels(self.config.group)[self.first:self.last])
+        return masks(self.stage.kernels(self.config.group)[self.first:self.last], self.term_sizes)
 
     @cached_property
     def feature_masks(self) -> np.ndarray:
         """int64 [channel groups, Hp, Wp, MASKS]"""
-        return masks(self.stage.features(self.image, self.part, self.config.group))
+        sizes = self.stage.group_sizes(self.config.group)[:, None, None]
+        return masks(self.stage.features(self.image, self.part, self.config.group),
+                     sizes if self.config.naive else None)
 
     @cached_property
     def column_tokens(self) -> np.ndarray:
         """Tokens of the block in each column's bank of WB: int64 [cols]."""
-        return _column_tokens(tokens(self.weight_masks).sum(axis=1), self.config.cols, self.groups)
+        return _column_tokens(tokens(self.weight_masks).sum(axis=1), self.config.cols,
+                              self.groups if self.term_sizes is None else self.term_sizes.sum())
 
     @cached_property
     def pixel_tokens(self) -> tuple[np.ndarray, np.ndarray]:
@@ -84,12 +92,18 @@ class Plan:
         return np.where(ends, all_of_them, chained) if ce else all_of_them
 
 
-def _column_tokens(kernels: np.ndarray, cols: int, groups: int) -> np.ndarray:
-    """Tokens per column of kernels with so many tokens each."""
+def term_sizes(stage: Stage, config: S2Config) -> np.ndarray | None:
+    """See `Plan.term_sizes`."""
+    return np.repeat(stage.group_sizes(config.group), stage.shape.r * stage.shape.s) \
+        if config.naive else None
+
+
+def _column_tokens(kernels: np.ndarray, cols: int, empty: int) -> np.ndarray:
+    """Tokens per column of kernels with so many tokens each; `empty`: where there is no kernel."""
     out = np.zeros(cols, np.int64)
     for first, number in deal(len(kernels), -(-len(kernels) // cols)):
         out[:number] += kernels[first:first + number]
-        out[number:] += groups
+        out[number:] += empty
     return out
 
 
@@ -100,13 +114,14 @@ def passes(stage: Stage, config: S2Config) -> list[Plan]:
     """
     per_part = stage.shape.k // stage.shape.groups
     most = _most_kernels(stage, config)
-    each = tokens(masks(stage.kernels(config.group))).sum(axis=1)
-    groups = stage.kernels(config.group).shape[1]
+    sizes = term_sizes(stage, config)
+    each = tokens(masks(stage.kernels(config.group), sizes)).sum(axis=1)
+    empty = stage.kernels(config.group).shape[1] if sizes is None else int(sizes.sum())
     cuts: list[tuple[int, int, int]] = []
     for part in range(stage.shape.groups):
         at, end = part * per_part, (part + 1) * per_part
         while at < end:
-            size = _block(each[at:end], groups, config, most)
+            size = _block(each[at:end], empty, config, most)
             cuts.append((part, at, at + size))
             at += size
     return [Plan(stage, config, image, part, first, last)
@@ -125,11 +140,11 @@ def _most_kernels(stage: Stage, config: S2Config) -> int:
     return min(config.max_kernels, config.pool_groups // cells * config.group)
 
 
-def _block(kernels: np.ndarray, groups: int, config: S2Config, most: int) -> int:
+def _block(kernels: np.ndarray, empty: int, config: S2Config, most: int) -> int:
     """How many of these kernels the next pass takes: all that fit WB, `most`."""
     def fits(size: int) -> bool:
         return size <= most and int(
-            _column_tokens(kernels[:size], config.cols, groups).max()) <= config.wb_tokens
+            _column_tokens(kernels[:size], config.cols, empty).max()) <= config.wb_tokens
     if fits(len(kernels)):
         return len(kernels)
     step = int(np.lcm(config.cols, config.group))

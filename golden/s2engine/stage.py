@@ -25,6 +25,11 @@ def deal(count: int, parts: int) -> list[tuple[int, int]]:
     return [(int(ends[n]), int(ends[n + 1] - ends[n])) for n in range(parts)]
 
 
+def group_sizes(channels: int, group: int) -> np.ndarray:
+    """How `channels` are cut into groups: int64 [groups]; the last one may be smaller."""
+    return np.minimum(channels - np.arange(0, channels, group), group)
+
+
 @dataclass(frozen=True, eq=False)
 class Stage:
     """One layer; tensors of all its images. `layer` is the caller's; `shape` what is computed: a
@@ -45,6 +50,10 @@ class Stage:
     def channel_groups(self, group: int) -> int:
         """Groups along the channels of one convolution group."""
         return -(-self.weights.shape[1] // group)
+
+    def group_sizes(self, group: int) -> np.ndarray:
+        """Channels of each group along the channels: int64 [groups]."""
+        return group_sizes(self.weights.shape[1], group)
 
     @cached_property
     def _kernels(self) -> dict[int, np.ndarray]:

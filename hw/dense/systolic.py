@@ -39,11 +39,12 @@ def sum_layout(cfg):
 
 
 class SystolicPE(wiring.Component):
-    """Multiplies what comes from the left and from above in every cycle, zeros or not.
+    """Multiplies what comes from the left and from above in every enabled cycle, zeros or not.
 
-    Operands are at the outputs in the next cycle. A finished sum goes into a register of its own,
-    and from there to the right behind those of the columns on the left, while the next one builds
-    up: sums must be at least as many cycles apart as the array has columns.
+    Nothing moves in other cycles. Operands are at the outputs in the next one. A finished sum goes
+    into a register of its own, and from there to the right behind those of the columns on the left,
+    while the next one builds up: sums must be at least as many cycles apart as the array has
+    columns.
 
     Parameters
     ----------
@@ -51,6 +52,7 @@ class SystolicPE(wiring.Component):
 
     Members
     -------
+    enable : In(1)
     first : In(1)
         Constant: column 0.
     w_i, w_o : In, Out(signed(data_bits))
@@ -62,6 +64,7 @@ class SystolicPE(wiring.Component):
         self.cfg = cfg
         weight, feature, result = signed(cfg.data_bits), operand_layout(cfg), sum_layout(cfg)
         super().__init__({
+            "enable": In(1),
             "first": In(1),
             "w_i": In(weight), "w_o": Out(weight),
             "f_i": In(feature), "f_o": Out(feature),
@@ -73,26 +76,28 @@ class SystolicPE(wiring.Component):
         f, width = self.f_i, signed(self.cfg.acc_bits)
         total, after, own = Signal(width), Signal(width), Signal(width)
         full, passed, goes = Signal(), Signal(), Signal()
-        m.d.sync += [self.w_o.eq(self.w_i), self.f_o.eq(f)]
         m.d.comb += [after.eq(total + f.value * self.w_i),
                      goes.eq(full & (passed | self.first) & ~self.r_i.valid)]
-        with m.If(goes):
-            m.d.sync += [full.eq(0), passed.eq(0)]
-        with m.If(f.valid):
-            m.d.sync += total.eq(Mux(f.last, 0, after))
-            with m.If(f.last):
-                m.d.sync += [own.eq(after), full.eq(1)]
-        with m.If(self.r_i.valid):
-            m.d.sync += passed.eq(self.r_i.tail)
-        m.d.sync += [
-            self.r_o.valid.eq(self.r_i.valid | goes), self.r_o.tail.eq(goes),
-            self.r_o.value.eq(Mux(goes, own, self.r_i.value)),
-        ]
+        with m.If(self.enable):
+            m.d.sync += [self.w_o.eq(self.w_i), self.f_o.eq(f)]
+            with m.If(goes):
+                m.d.sync += [full.eq(0), passed.eq(0)]
+            with m.If(f.valid):
+                m.d.sync += total.eq(Mux(f.last, 0, after))
+                with m.If(f.last):
+                    m.d.sync += [own.eq(after), full.eq(1)]
+            with m.If(self.r_i.valid):
+                m.d.sync += passed.eq(self.r_i.tail)
+            m.d.sync += [
+                self.r_o.valid.eq(self.r_i.valid | goes), self.r_o.tail.eq(goes),
+                self.r_o.value.eq(Mux(goes, own, self.r_i.value)),
+            ]
         return m
 
 
 class SystolicArray(wiring.Component):
-    """``rows`` × ``cols`` PEs, output stationary, without stalls.
+    """``rows`` × ``cols`` PEs, output stationary, all of them enabled or none; cycles are those in
+    which they are.
 
     Row i's features come i cycles after those of row 0, column j's weights j cycles after those of
     column 0. With a sum of L terms whose first operands come in cycle 0, row i's sums leave in
@@ -104,6 +109,7 @@ class SystolicArray(wiring.Component):
 
     Members
     -------
+    enable : In(1)
     w : In(signed(data_bits)).array(cols)
     f : In(operand_layout(cfg)).array(rows)
     r : Out(sum_layout(cfg)).array(rows)
@@ -112,6 +118,7 @@ class SystolicArray(wiring.Component):
     def __init__(self, cfg):
         self.cfg = cfg
         super().__init__({
+            "enable": In(1),
             "w": In(signed(cfg.data_bits)).array(cfg.cols),
             "f": In(operand_layout(cfg)).array(cfg.rows),
             "r": Out(sum_layout(cfg)).array(cfg.rows),
@@ -124,7 +131,7 @@ class SystolicArray(wiring.Component):
         for r, row in enumerate(pes):
             for c, pe in enumerate(row):
                 m.submodules[f"pe_{r}_{c}"] = pe
-                m.d.comb += pe.first.eq(c == 0)
+                m.d.comb += [pe.first.eq(c == 0), pe.enable.eq(self.enable)]
             m.d.comb += [row[0].f_i.eq(self.f[r]), self.r[r].eq(row[-1].r_o)]
             for west, east in pairwise(row):
                 m.d.comb += [east.f_i.eq(west.f_o), east.r_i.eq(west.r_o)]

@@ -70,14 +70,15 @@ class FlowCheck(wiring.Component):
         offset, low = Signal(self.cfg.offset_bits), Signal()
         tag = token.tag if self.cfg.mixed else Const(0)
         order, group, kernel = Signal(), Signal(), Signal()
-        m.d.comb += [
-            order.eq((token.offset > self.cfg.group - 1)
-                     | (low & (~tag | (token.offset != offset)))
-                     | (~begins & ~low & (token.offset <= offset))
-                     | (tag & ~low & token.eog)
-                     | (~tag & (token.value == 0) & (~begins | ~token.eog))),
-            group.eq(self.line_end & ~token.eog & (self.close | self.end)),
-        ]
+        if self.cfg.naive:      # every channel, one after the other
+            m.d.comb += order.eq(token.offset != Mux(begins, 0, offset + 1))
+        else:
+            m.d.comb += order.eq((token.offset > self.cfg.group - 1)
+                                 | (low & (~tag | (token.offset != offset)))
+                                 | (~begins & ~low & (token.offset <= offset))
+                                 | (tag & ~low & token.eog)
+                                 | (~tag & (token.value == 0) & (~begins | ~token.eog)))
+        m.d.comb += group.eq(self.line_end & ~token.eog & (self.close | self.end))
         if self.weights:
             count, number = Signal(24), Signal(16)      # of the group, of the kernel
             whole, final = Signal(), Signal()           # a kernel ends, and the section with it

@@ -30,6 +30,8 @@ class S2Config:
     memory_bits: int = 128
     addr_bits: int = 32
 
+    naive = False  # the array of Fig. 1, which takes every channel: hw/dense/config.py
+
     def __post_init__(self):
         for name in ("rows", "cols"):
             if not 1 <= getattr(self, name) <= 128:

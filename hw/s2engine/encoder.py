@@ -9,8 +9,10 @@ from .layouts import feature_layout
 
 
 def outgoing_layout(cfg):
-    """A group of values; ``last``: the end of those that come together."""
-    return data.StructLayout({"values": group_layout(cfg), "last": 1})
+    """A group of values; ``last``: the end of those that come together. For the naive array:
+    ``channels`` that it has, less one."""
+    return data.StructLayout({"values": group_layout(cfg), "last": 1,
+                              **({"channels": range(cfg.group)} if cfg.naive else {})})
 
 
 def tokens_layout(cfg):
@@ -25,6 +27,7 @@ class Encoder(wiring.Component):
     One line per cycle; a group that is taken in cycle t is at the output in t + 1. The tokens of
     zeros are squeezed out by a network of shifters: token n moves by the number of empty places
     before it, bit by bit of that number, the lowest first, which never moves two into one place.
+    For the naive array every channel has a token, zeros too.
 
     Parameters
     ----------
@@ -71,7 +74,7 @@ class Encoder(wiring.Component):
         for n in range(cfg.group):
             value = Value.cast(self.i.p["values"][n])
             there = Signal(name=f"there_{n}")
-            m.d.comb += there.eq(value.any())
+            m.d.comb += there.eq((n <= self.i.p.channels) if cfg.naive else value.any())
             wide = Const(0)
             if cfg.mixed:
                 wide, high = Signal(name=f"wide_{n}"), value[VALUE_BITS - 1:]
@@ -89,6 +92,8 @@ class Encoder(wiring.Component):
 
     def _squeeze(self, m, tokens, there):
         """The tokens that are there, from the first place on; of none, a placeholder."""
+        if self.cfg.naive:
+            return Cat(Mux(valid, token, 0) for token, valid in zip(tokens, there, strict=True))
         count = len(tokens)
         words, gaps = [], []            # what stands in each place, how far it still moves
         before = Const(0, count.bit_length())

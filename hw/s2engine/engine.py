@@ -43,14 +43,16 @@ class Engine(wiring.Component):
     Parameters
     ----------
     cfg : S2Config
+    core : callable
+        From `cfg` to the CEs and PEs, or to what stands in their place (`hw.dense.core`).
 
     Members
     -------
     As `hw.common.axi.shell.engine_members` says.
     """
 
-    def __init__(self, cfg):
-        self.cfg = cfg
+    def __init__(self, cfg, core=Core):
+        self.cfg, self.core = cfg, core
         super().__init__(engine_members(descriptor_layout(cfg), cfg.addr_bits, cfg.memory_bits,
                                         len(COUNTERS)))
 
@@ -59,7 +61,7 @@ class Engine(wiring.Component):
         cfg, d = self.cfg, self.descriptor.p
         m.submodules.sequencer = sequencer = Sequencer(cfg)
         m.submodules.loader = loader = Loader(cfg)
-        m.submodules.core = core = Core(cfg)
+        m.submodules.core = core = self.core(cfg)
         m.submodules.store = store = Store(cfg)
         fb = [Shared(Bank, cfg, False) for _ in range(cfg.rows)]
         wb = [Shared(Bank, cfg, True) for _ in range(cfg.cols)]
@@ -75,7 +77,7 @@ class Engine(wiring.Component):
                              | (core.causes[Cause.SELECT.value] != 0)),
         ]
         self._count(m, core, fb, wb, sequencer.run)
-        self._errors(m, loader, fb, wb, sequencer, store)
+        self._errors(m, loader, fb, wb, sequencer, store, core)
         return m
 
     def _lines(self, m, loader, store):
@@ -149,10 +151,12 @@ class Engine(wiring.Component):
             for n, name in enumerate(READS, len(CAUSES)):
                 m.d.sync += self.counts[n].eq((self.counts[n] + moved[name])[:COUNTER_BITS])
 
-    def _errors(self, m, loader, fb, wb, sequencer, store):
+    def _errors(self, m, loader, fb, wb, sequencer, store, core):
         """The first of those of a cycle: common ones, then columns and rows from 0 on."""
         error = self.error
         conditions = [(sequencer.left, S2Error.KERNEL, 0), (store.overflow, S2Error.SHAPE, 0)]
+        if self.cfg.naive:      # its rows and columns run in step
+            conditions.append((core.error, S2Error.GROUP, 0))
         for first, banks in ((0, fb), (COLUMN, wb)):
             conditions += [(bank.error != FlowError.NONE,
                             FIRST_DESIGN_CODE - 1 + Value.cast(bank.error), first + n)

@@ -13,9 +13,9 @@ from .pool_buffer import PoolBuffer
 def output_layout(cfg):
     """A group of outputs for memory: its line there (from ``store_addr``), how many groups its
     line of outputs has from it on; ``fresh``: not behind the one before; ``mark``: no group, but
-    the end of those that come together."""
+    the end of those that come together. For the naive array: ``channels`` of the group, less 1."""
     return data.StructLayout({"values": group_layout(cfg), "place": 32, "left": 16, "fresh": 1,
-                              "mark": 1})
+                              "mark": 1, **({"channels": range(cfg.group)} if cfg.naive else {})})
 
 
 class Pool(wiring.Component):
@@ -118,6 +118,8 @@ class Pool(wiring.Component):
             o.p.fresh.eq(~emitted | (x == 0)),
             o.p["values"].eq(Mux(pooling, cells.o, source)),
         ]
+        if cfg.naive:           # a whole group, or what is left of the kernels
+            m.d.comb += o.p.channels.eq(Mux(last_group, layer.kernels - 1, cfg.group - 1))
         with m.If(o.valid & o.ready):
             m.d.sync += emitted.eq(~o.p.mark)
 

@@ -81,6 +81,7 @@ class Sequencer(wiring.Component):
         def slots(field):
             return (field != 1) & (field != 2) if cfg.mixed else field != 1
         biases = d.bias_lines * cfg.biases_per_line
+        naive = [d.ce != 0] if cfg.naive else []       # it has no CEs
         positive = ("tiles", "tile_pixels", "line_pixels", "out_rows", "kernels", "kernel_tiles",
                     "tile_kernels", "channel_groups", "kernel_rows", "kernel_cols", "stride",
                     "groups", "weight_lines", "pooled_rows", "pooled_cols")
@@ -92,6 +93,8 @@ class Sequencer(wiring.Component):
             d.pixels != d.tiles * d.tile_pixels + d.tile_more,
             d.pixels != d.out_rows * d.line_pixels,
             d.kernels != d.kernel_tiles * d.tile_kernels + d.kernels_more,
+            # the rows' groups are not the columns'
+            d.groups != d.channel_groups * d.kernel_rows * d.kernel_cols,
             # what the edges, the loader, the buffers do not hold
             d.kernels > cfg.max_kernels, biases < d.kernels, biases >= d.kernels
             + cfg.biases_per_line, d.weight_lines[20:].any(), slots(d.slots), slots(d.store_slots),
@@ -101,7 +104,7 @@ class Sequencer(wiring.Component):
             d.w_replays != Mux(d.w_stream, 1, d.tiles), d.w_loads != Mux(d.w_stream, d.tiles, 1),
             # results
             d.shift > cfg.acc_bits + 17, d.out_bits < 2, d.out_bits > cfg.data_bits,
-            (d.store_slots == 1) & (d.out_bits > 8), d.pool == 3,
+            (d.store_slots == 1) & (d.out_bits > 8), d.pool == 3, *naive,
             d.pool.any() & ((d.pool_k == 0) | (d.pool_stride == 0) | (d.pool_pad >= d.pool_k)
                             | (d.pool_cells == 0)), (d.pool == 2) & (d.pool_area == 0),
         ]

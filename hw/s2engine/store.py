@@ -62,6 +62,11 @@ class Store(wiring.Component):
             wiring.connect(m, wiring.flipped(outside), inside)
         wiring.connect(m, encoder.o, wiring.flipped(self.line))
         double = layer.store_slots == 2
+        if cfg.naive:
+            channels = Signal.like(pool.o.p.channels)
+            m.d.comb += encoder.i.p.channels.eq(channels)
+            with m.If(pool.o.valid & pool.o.ready):
+                m.d.sync += channels.eq(pool.o.p.channels)
         m.d.comb += [pool.layer.eq(layer), pool.start.eq(self.start),
                      self.overflow.eq(pool.overflow), encoder.double.eq(double)]
 

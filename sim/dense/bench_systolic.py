@@ -51,6 +51,7 @@ async def layers_are_goldens(dut, overlap):
     config, random = bench_config(SystolicConfig), rng(overlap)
     operand, result = operand_layout(config), sum_layout(config)
     await start(dut)
+    dut.enable.value = 1
     for _ in range(4):
         layer, weights, plane = random_case(random, config)
         every = list(tiles(layer, weights, plane, config))

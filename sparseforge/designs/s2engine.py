@@ -12,10 +12,12 @@ from golden.program import Memory
 from golden.tensors import Tensors
 from hw.s2engine.config import PRESETS, S2Config
 from sparseforge.registry import Cycles, Dense, LayerCycles, Measured, Shape, Waves
+from sparseforge.rtl import simulate
 
 
 class S2Engine:
-    """See `sparseforge.registry.Design`. Cycles are those of the array, at the clock of the DSs."""
+    """See `sparseforge.registry.Design`. Cycles are of the DSs' clock. Nothing stays on chip
+    between layers: `cycles_layer` is `cycles`; `array_cycles` leaves buffers and memory out."""
 
     name = "s2engine"
     title = "S² Engine: a systolic array whose PEs select the pairs of non-zeros"
@@ -36,34 +38,32 @@ class S2Engine:
     def compile(self, layers: Sequence[Layer], tensors: Sequence[Tensors],
                 config: S2Config) -> Any:
         from golden.s2engine.compile import compile
+        from golden.s2engine.image import program
         # In a chain a layer's outputs are the next one's activations.
         known = [*(given.activations for given in tensors[1:]), None]
-        return compile(layers, tensors, config, known=known)
+        return program(compile(layers, tensors, config, known=known), ce=not config.naive)
 
     def cycles(self, program: Any, config: S2Config, memory: Memory) -> Cycles:
         from golden.s2engine.cycles import cycles
-        report = cycles(program)
-        each = [report.of(n) for n in range(len(program.layers))]
-        total = report.of()
+        report = cycles(program, **memory.as_dict())
 
         def share(of: dict[str, Any]) -> LayerCycles:
-            rest = {name: v for name, v in of.items() if name not in ("causes", "macs_done")}
-            return LayerCycles(of["array_cycles"], of["array_cycles"], of["macs_done"],
-                               of["causes"], rest)
+            about = {"mac_cycles": -(-of["cycles"] // config.ratio),
+                     **{name: of[name] for name in ("fifo_marks", "idle_share")}}
+            return LayerCycles(of["cycles"], of["cycles"], of["macs_done"], of["causes"], about,
+                               of["counts"])
+        total = report.of()
         whole = share(total)
-        return Cycles(whole.cycles, whole.cycles_layer, whole.macs_done, whole.stalls, 0, 0,
-                      [share(of) for of in each], whole.about)
+        return Cycles(whole.cycles, whole.cycles_layer, whole.macs_done, whole.stalls,
+                      total["read_beats"], total["write_beats"],
+                      [share(report.of(n)) for n in range(len(program.layers))], whole.about,
+                      counts=whole.counts)
 
     def simulate(self, programs: Sequence[Any], config: S2Config, memory: Memory, *,
                  simulator: str, seed: int = 1, waves: Waves | None = None) -> list[Measured]:
-        """The CE array and the PE array in RTL, fed from files; sums, cycles and causes are theirs.
-        Bias, requantisation, ReLU and pooling of their sums are golden's."""
-        from sim.s2engine.run import run_work
-        if waves is not None:
-            raise ValueError("s2engine: sim has no waveforms of its array yet")
-        runs = [run_work(program, simulator) for program in programs]
-        return [Measured(Cycles(run.cycles, run.cycles, run.causes["multiply"], run.causes, 0, 0),
-                         run.outputs, run.wall_s) for run in runs]
+        from sim.s2engine.run import RTL
+        return simulate(RTL, programs, config, memory, macs="multiply", simulator=simulator,
+                        seed=seed, waves=waves)
 
     def dense(self, layer: Layer, config: S2Config) -> Dense:
         return Dense("systolic", systolic_cycles(layer, config.rows, config.cols), config.pes)
@@ -73,7 +73,8 @@ class S2Engine:
         config = program.config
         alone = sum(systolic_cycles(layer, config.rows, config.cols, overlap=False)
                     for layer in program.layers)
-        return {"passes": len(program.passes), "dense_cycles_without_overlap": alone}
+        return {"passes": len(program.passes), "segments": len(program.segments),
+                "dense_cycles_without_overlap": alone}
 
     def reproduce(self, console: Any, folder: Path | None, only: str | None) -> dict[str, Any]:
         from sparseforge.reproduce.s2engine import reproduce

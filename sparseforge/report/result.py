@@ -40,17 +40,19 @@ class Figures:
     dense: Dense | None = None
     bound_memory: int | None = None
     about: dict[str, Any] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)    # the design's own, that add up
 
     def add(self, other: Figures) -> None:
         """Adds a run that follows this one."""
         for name in ("cycles", "cycles_layer", "macs_dense", "macs_effectual", "macs_done"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for cause, count in other.stalls.items():
-            self.stalls[cause] = self.stalls.get(cause, 0) + count
-        for cause, parts in other.splits.items():
-            mine = self.splits.setdefault(cause, {})
-            for name, count in parts.items():
+        for mine, more in ((self.stalls, other.stalls), (self.counts, other.counts)):
+            for name, count in more.items():
                 mine[name] = mine.get(name, 0) + count
+        for cause, parts in other.splits.items():
+            known = self.splits.setdefault(cause, {})
+            for name, count in parts.items():
+                known[name] = known.get(name, 0) + count
         if other.bound_memory is not None:
             self.bound_memory = (self.bound_memory or 0) + other.bound_memory
         if other.dense is not None:
@@ -87,6 +89,17 @@ class Figures:
         if self.dense is None or not self.cycles_layer:
             return None
         return self.dense.cycles * self.ratio / self.cycles_layer
+
+    @property
+    def array(self) -> dict[str, float]:
+        """Ratios of a design that says what its array takes by itself, memory and buffers aside."""
+        cycles = self.counts.get("array_cycles")
+        if not cycles:
+            return {}
+        slots = self.multipliers * cycles
+        dense = {"array_speedup": self.dense.cycles * self.ratio / cycles} if self.dense else {}
+        return dense | {"mac_busy": self.macs_done * self.ratio / slots,
+                        "ds_busy": self.counts["ds_steps"] / slots}
 
     def waterfall(self) -> list[Part]:
         """From the dense work to the cycles, in multiplier-cycles: the parts sum to `slots`."""
@@ -135,7 +148,7 @@ class Figures:
             "dense_cycles": dense.cycles if dense else None,
             "dense_multipliers": dense.multipliers if dense else None,
             "dense_design": dense.name if dense else None,
-            "speedup": self.speedup, **self.about}
+            "speedup": self.speedup, **self.counts, **self.array, **self.about}
 
 
 def figures(design: Design, config: Any, steps: Sequence[Step], run: Cycles,
@@ -191,4 +204,4 @@ def _time(part: Figures, run: Any) -> None:
     part.macs_done = run.macs_done
     stalls: Mapping[str, int] = run.stalls
     part.stalls = dict(stalls)
-    part.about = {**part.about, **run.about}
+    part.about, part.counts = {**part.about, **run.about}, dict(run.counts)

@@ -87,10 +87,16 @@ def run(console: Console, head: str, total: Figures, parts: Sequence[Figures]) -
                       f"{total.ideal_cycles:,}; on the non-zeros alone: {total.bound_compute:,}",
                       highlight=False)
     if not several:
-        what = (f"from start to irq {total.cycles:,} cycles, without the first load and the last "
-                f"store {total.cycles_layer:,}" if "array_cycles" not in total.about else
-                f"in the array {total.cycles:,} cycles, loads and stores aside")
-        console.print(f"{what}; shift {total.about.get('shift')}", highlight=False)
+        console.print(f"from start to irq {total.cycles:,} cycles, without the first load and the "
+                      f"last store {total.cycles_layer:,}; shift {total.about.get('shift')}",
+                      highlight=False)
+    array = total.array
+    if array:
+        console.print(f"in the array alone, buffers and memory aside: "
+                      f"{total.counts['array_cycles']:,} cycles, "
+                      f"{array.get('array_speedup', 0):.2f}×; its multipliers busy "
+                      f"{percent(array['mac_busy'])}, its DSs {percent(array['ds_busy'])}",
+                      highlight=False)
     waterfall(console, total)
     for remark in total.about.get("remarks", ()):
         console.print(remark, highlight=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import zlib
@@ -15,10 +16,9 @@ from typing import Any
 import numpy as np
 
 from golden.dense.systolic import systolic_cycles
-from golden.jit import sources_key
+from golden.jit import reached
 from golden.layers import Layer, effectual_macs
-from golden.s2engine.cycles import capacity
-from golden.s2engine.masks import tokens
+from golden.s2engine.capacity import capacity
 from golden.s2engine.plan import Plan, passes
 from golden.s2engine.stage import Stage, stage
 from golden.s2engine.timing import array_run, sampled
@@ -94,11 +94,20 @@ def measure(point: Point, name: str) -> dict[str, Any]:
                   "half": sum(h * h for _, h in values) ** 0.5}
 
 
+def _sources() -> str:
+    """Names what the points depend on: all that this file reaches, and the densities."""
+    digest = hashlib.sha256()
+    files = reached(Path(__file__))
+    for path in [*files, *(f.with_name("densities.csv") for f in files if f.stem == "densities")]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 class Bench:
     """Runs points once; finished layers are kept in `folder`, for the next run."""
 
     def __init__(self, folder: Path | None) -> None:
-        self.file = folder / f"s2engine-{sources_key()}.json" if folder else None
+        self.file = folder / f"points-{_sources()}.json" if folder else None
         self.known: dict[str, dict[str, Any]] = {}
         if self.file and self.file.exists():
             self.known = json.loads(self.file.read_text())
@@ -124,21 +133,23 @@ class Bench:
             temporary.write_text(json.dumps(self.known))
             temporary.replace(self.file)
 
-    def buffers(self, name: str, size: int) -> dict[str, Any]:
-        """What CE saves of a network's buffers: shares of bits."""
-        reads = np.zeros(3)         # FB with CE, without, WB
-        kept = np.zeros(3)
-        for layer in network(name).compared:
-            for plan in _plans(_stage(name, layer, None, 0.0)[0], size, False):
-                fb, alone, wb = capacity(plan)
-                bits = np.array([plan.config.feature_bits] * 2 + [plan.config.weight_bits])
-                kept += np.array([fb, alone, wb]) * bits
-                again = np.array([len(plan.kernel_tiles)] * 2 + [len(plan.pixel_tiles)])
-                assert wb == tokens(plan.weight_masks).sum()
-                reads += np.array([fb, alone, wb]) * bits * again
-        return {f"{thing}{kind}_saved": float(1 - (a[0] + rest * a[2]) / (a[1] + rest * a[2]))
-                for a, kind in ((reads, "reads"), (kept, "capacity"))
-                for thing, rest in (("", 1), ("feature_", 0))}
+    def buffers(self, name: str, sizes: Sequence[int]) -> dict[int, dict[str, float]]:
+        """What CE saves of a network's buffers, by array size: shares of bits."""
+        # FB with CE, without, WB: bits read, bits kept
+        totals = {size: np.zeros((2, 3)) for size in sizes}
+        layers = network(name).compared
+        for layer in progress.steps(layers, len(layers), f"buffers, {name}"):
+            found = _stage(name, layer, None, 0.0)[0]
+            for size in sizes:
+                for plan in _plans(found, size, False):
+                    bits = np.array([plan.config.feature_bits] * 2 + [plan.config.weight_bits])
+                    kept = np.array(capacity(plan)) * bits
+                    again = [len(plan.kernel_tiles)] * 2 + [len(plan.pixel_tiles)]
+                    totals[size] += kept * again, kept
+        return {size: {f"{thing}{kind}_saved": float(1 - (a[0] + w * a[2]) / (a[1] + w * a[2]))
+                       for a, kind in zip(total, ("reads", "capacity"), strict=True)
+                       for thing, w in (("", 1), ("feature_", 0))}
+                for size, total in totals.items()}
 
 
 def _key(point: Point, name: str) -> str:

@@ -6,10 +6,10 @@ import numpy as np
 
 from golden.s2engine import compile as work
 from golden.s2engine import golden
+from golden.s2engine.cycles import cycles
 from golden.s2engine.image import program
-from golden.s2engine.whole import cycles
 from golden.tensors import Tensors
-from sim.s2engine.top import RTL
+from sim.s2engine.run import RTL
 from tests.common.harness import Design
 from tests.common.random_layers import random_layer, random_values
 

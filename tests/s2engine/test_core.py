@@ -4,14 +4,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from golden.layers import Layer, Pool
+from golden.layers import Layer
 from golden.s2engine.compile import compile
-from golden.s2engine.cycles import cycles
 from golden.s2engine.timing import array_run
 from golden.tensors import synthetic
 from hw.s2engine.config import PRESETS, S2Config
 from sim.s2engine.passes import build_core, run_pass, sums
-from sim.s2engine.run import run_work
 from sparseforge.networks.network import network, synthesise
 
 CONFIG = S2Config(rows=4, cols=3, group=4, mixed=True, w_depth=2, f_depth=3, ratio=2,
@@ -48,19 +46,6 @@ def test_layers(n, built):
                       acc_bits=32, seed=n)
     for reuse in (True, False):
         check(built, compile(LAYERS[n], given, CONFIG).passes[0], reuse)
-
-
-def test_chain_of_layers(built):
-    """Two layers, grouped and pooled, through all of their passes."""
-    layers = [Layer(c=6, h=5, w=5, k=4, r=3, s=3, pad=1, groups=2, relu=True),
-              Layer(c=4, h=5, w=5, k=5, r=2, s=2, relu=True, pool=Pool(kind="max", k=2, s=2))]
-    tensors = [synthetic(layer, weight_density=0.6, activation_density=0.7, data_bits=8,
-                         acc_bits=32, seed=n) for n, layer in enumerate(layers)]
-    work = compile(layers, tensors, CONFIG)
-    got = run_work(work, "icarus", built)
-    assert got.cycles == cycles(work).of()["array_cycles"]
-    for stage, outputs in zip(work.stages, got.outputs, strict=True):
-        assert np.array_equal(outputs, stage.outputs[0])
 
 
 @pytest.mark.regress

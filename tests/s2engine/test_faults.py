@@ -56,7 +56,13 @@ def test_stop_and_reset_in_mid_pass(faults, how, at):
 
 
 def test_window_too_small(faults):
-    faults.window_ends_at(faults.program.passes[0].stored[0])
+    """What is loaded stands behind what is stored."""
+    faults.window_ends_at(faults.program.passes[0].stored[0], ErrorCode.READ_WINDOW)
+
+
+def test_a_store_outside_of_the_window(faults):
+    image = with_descriptor(faults, store_addr=len(faults.segment.image))
+    faults.disturbed(ErrorCode.WRITE_WINDOW, image=image)
 
 
 def with_descriptor(faults, **fields):
@@ -197,10 +203,15 @@ def test_an_end_of_kernel_too_many_or_too_few(faults, there):
     wrong(faults.disturbed(S2Error.KERNEL, image=image), S2Error.KERNEL, True)
 
 
-def test_a_group_too_many(faults):
-    """The descriptor says fewer groups than the columns have."""
-    groups = descriptor(faults)["groups"]
-    faults.disturbed(S2Error.KERNEL, image=with_descriptor(faults, groups=groups - 1))
+@pytest.mark.parametrize("more", [-1, 1])
+def test_flows_of_other_lengths(faults, more):
+    """The rows would bring more or fewer groups than the columns: seen in the descriptor; and if
+    that is made to agree, in the weights."""
+    d = descriptor(faults)
+    many = {"channel_groups": d["channel_groups"] + more}
+    faults.disturbed(S2Error.SHAPE, image=with_descriptor(faults, **many))
+    groups = d["groups"] + more * d["kernel_rows"] * d["kernel_cols"]
+    faults.disturbed(S2Error.KERNEL, image=with_descriptor(faults, **many, groups=groups))
 
 
 def last_of_column(faults):
@@ -238,11 +249,3 @@ def test_wrong_number_of_weight_lines(faults, lines):
     count = descriptor(faults)["weight_lines"] + lines
     faults.disturbed((ErrorCode.WATCHDOG, ErrorCode.LINE_CRC, S2Error.KERNEL, S2Error.LINE,
                       S2Error.ORDER), image=with_descriptor(faults, weight_lines=count))
-
-
-def test_more_channel_groups_than_weights(faults):
-    """The two flows do not agree: the rows want groups for which no column has weights."""
-    image = with_descriptor(faults, channel_groups=descriptor(faults)["channel_groups"] + 1)
-    faults.disturbed((ErrorCode.WATCHDOG, S2Error.KERNEL, ErrorCode.LINE_CRC), image=image)
-
-

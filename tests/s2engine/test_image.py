@@ -80,7 +80,8 @@ def write(memory, one):
     for c in range(groups):
         for y in range(d["pooled_rows"]):
             dense = values[c * CONFIG.group:(c + 1) * CONFIG.group, y].T
-            data = layout.feature_lines(dense, d["store_slots"], CONFIG).tobytes()
+            data = layout.feature_lines(dense, d["store_slots"], CONFIG,
+                                        np.full(len(dense), CONFIG.group)).tobytes()
             at = d["store_addr"] + (c * d["store_group_lines"] + y * d["store_row_lines"]) * line
             memory[at:at + len(data)] = data
 
@@ -121,6 +122,22 @@ def test_neither_flow_fits():
     sparse = synthetic(layer, weight_density=0.05, data_bits=8)
     one = program(compile(layer, sparse, config)).passes[0]
     assert (one.descriptor["f_loads"], one.descriptor["w_stream"]) == (1, 0)
+
+
+def test_features_of_a_kernel_row_do_not_fit():
+    """Nine dense groups of 4 channels; the weights would fit."""
+    config = S2Config(rows=2, cols=2, group=4, fb_tokens=32, wb_tokens=512)
+    layer = Layer(c=8, h=3, w=12, k=2, r=3, s=9, out_bits=8)
+    work = compile(layer, synthetic(layer, data_bits=8), config)
+    with pytest.raises(ValueError, match=r"of a kernel row \(36 tokens\) must fit fb_tokens"):
+        program(work)
+
+
+def test_windows_beyond_the_pooling_buffer():
+    config = S2Config(rows=2, cols=2, group=4, pool_groups=16)
+    layer = Layer(c=4, h=6, w=6, k=4, r=1, s=1, out_bits=8, pool=Pool(kind="max", k=3, s=3))
+    with pytest.raises(ValueError, match=r"3 output lines of 6 pixels must fit pool_groups"):
+        compile(layer, synthetic(layer, data_bits=8), config)
 
 
 def test_the_papers_group_fits_two_beats():

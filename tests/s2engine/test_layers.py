@@ -10,6 +10,7 @@ from golden.layers import Layer
 from golden.s2engine.array import CHAIN, EMPTY, FB
 from golden.s2engine.compile import compile
 from golden.s2engine.cycles import cycles
+from golden.s2engine.image import program
 from golden.s2engine.timing import array_run, sampled
 from golden.tensors import Tensors, synthetic
 from hw.s2engine.config import PRESETS, S2Config
@@ -124,14 +125,17 @@ def test_products_are_the_effectual_ones():
                   Layer.fc("fc", 40, 9, batch=5)):
         given = synthetic(layer, weight_density=0.4, activation_density=0.5, data_bits=8,
                           acc_bits=32)
-        found = cycles(compile(layer, given, CONFIG)).of()
-        assert found["macs_done"] == arithmetic.effectual_macs(layer, given.weights,
-                                                               given.activations)
-        slots = CONFIG.pes * found["array_cycles"]
-        assert sum(found["causes"].values()) == slots
+        found = cycles(program(compile(layer, given, CONFIG))).of()
+        counts = found["counts"]
+        must = arithmetic.effectual_macs(layer, given.weights, given.activations)
+        assert found["macs_done"] == found["causes"]["multiply"] == counts["must_macs"] == must
+        assert sum(found["causes"].values()) == CONFIG.pes * found["cycles"]
+        assert found["cycles"] > counts["array_cycles"] > counts["ds_steps"] / CONFIG.pes
+        assert counts["buffer_read_bits"] <= counts["buffer_read_bits_without_ce"]
+        assert counts["buffer_bits"] <= counts["buffer_bits_without_ce"]
         depths = CONFIG.w_depth, CONFIG.f_depth, CONFIG.wf_depth
         assert all(1 <= m <= d for m, d in zip(found["fifo_marks"], depths, strict=True))
-        assert 0 <= found["mac_busy"] <= 1 and 0 <= found["ds_busy"] <= 1
+        assert 0 <= found["idle_share"] < 1
 
 
 def test_samples_are_near():

@@ -1,45 +1,68 @@
-"""Real layers at the paper's size: 16 × 16 PEs in RTL against golden and the cycle model."""
+"""Real layers at the paper's sizes, 16 × 16 and 32 × 32 PEs in RTL: golden's outputs, the cycle
+model's cycles, causes and counters. And the largest array, emitted."""
 
+import time
 from dataclasses import replace
 
 import pytest
 
 from golden.tensors import Tensors
-from hw.s2engine.config import PRESETS
+from hw.emit import emit
+from hw.s2engine.array import PEArray
+from hw.s2engine.config import PRESETS, S2Config
 from sim.common.design import BENCH
 from sparseforge.networks.network import network, synthesise
 from tests.common.harness import Case
 from tests.s2engine.design import S2, compile
 
-CONFIG = PRESETS["paper"]
+FIRST = 32      # kernels of a layer that `make test` runs
+POINTWISE, SQUARE = "res3a/branch2c", "res3a/branch2b"      # ResNet50: 1 × 1 and 3 × 3, 28 × 28
 
 
-@pytest.fixture(scope="module")
-def build():
-    return S2.rtl.build(CONFIG, "verilator")
-
-
-def run_and_compare(build, name, layer_name, kernels=None):
+def layer_of(name, layer_name, config, kernels=None):
     """A layer, or its first kernels, synthetic at its published densities."""
     entries = [e for e in network(name).entries if e.layer.name == layer_name]
-    (layer, tensors), = synthesise(entries, acc_bits=CONFIG.acc_bits, data_bits=8)
+    (layer, tensors), = synthesise(entries, acc_bits=config.acc_bits, data_bits=8)
     if kernels:
         bias = None if tensors.bias is None else tensors.bias[:kernels]
         layer = replace(layer, k=kernels, groups=1, c=tensors.weights.shape[1])
         tensors = Tensors(tensors.weights[:kernels], tensors.activations[:layer.c], bias)
-    layer = replace(layer, out_bits=8)
-    case = Case(0, [layer], [tensors], compile([layer], [tensors], CONFIG))
-    run, = S2.rtl.run(build, [case.program], max_cycles=1 << 26)
+    return replace(layer, out_bits=8), tensors
+
+
+def run_and_compare(preset, name, layer_name, kernels=None):
+    config = PRESETS[preset]
+    layer, tensors = layer_of(name, layer_name, config, kernels)
+    case = Case(0, [layer], [tensors], compile([layer], [tensors], config))
+    run, = S2.rtl.run(S2.rtl.build(config, "verilator"), [case.program], max_cycles=1 << 26)
     S2.check([case], [run], BENCH)
-    print(f"{layer_name}: {sum(run.cycles)} cycles, {run.wall_s:.1f} s", flush=True)
+    print(f"{preset}, {name}/{layer_name}: {sum(run.cycles)} cycles, {run.wall_s:.1f} s",
+          flush=True)
+
+
+@pytest.mark.parametrize("name, layer", [
+    ("alexnet", "conv3"), ("resnet50", POINTWISE), ("resnet50", SQUARE)])
+def test_first_kernels(name, layer):
+    run_and_compare("paper", name, layer, FIRST)
 
 
 @pytest.mark.regress
-def test_alexnet_conv3_first_kernels(build):
-    run_and_compare(build, "alexnet", "conv3", 32)
+@pytest.mark.parametrize("name, layer", [
+    ("alexnet", "conv3"), ("resnet50", POINTWISE), ("resnet50", SQUARE), ("vgg16", "conv3_2")])
+def test_whole_layers(name, layer):
+    run_and_compare("paper", name, layer)
 
 
 @pytest.mark.regress
-@pytest.mark.parametrize("name, layer", [("alexnet", "conv3"), ("vgg16", "conv3_2")])
-def test_whole_layers(build, name, layer):
-    run_and_compare(build, name, layer)
+def test_alexnet_conv3_on_32_x_32():
+    run_and_compare("paper-32", "alexnet", "conv3")
+
+
+def test_the_largest_array_is_emitted():
+    """128 × 128 PEs: a module for the row, 128 of it; the Verilog hardly grows with the array."""
+    began = time.monotonic()
+    large = emit(PEArray(S2Config(rows=128, cols=128)), "array").verilog
+    print(f"128 x 128: {len(large) / 1e6:.1f} MB in {time.monotonic() - began:.1f} s")
+    assert large.count("\nmodule PE(") == large.count("\nmodule PERow(") == 1
+    few = emit(PEArray(S2Config(rows=2, cols=128)), "array").verilog
+    assert len(large) < 8 * len(few)

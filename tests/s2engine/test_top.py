@@ -24,16 +24,10 @@ def light(memory):
     S2.check(given, S2.rtl.run(build, programs(given)), memory)
 
 
-def test_outputs_in_icarus():
-    light(None)
-
-
-@pytest.mark.regress
 def test_cycles_in_icarus():
     light(BENCH)
 
 
-@pytest.mark.regress
 @pytest.mark.parametrize("preset", ["tiny", "small"])
 def test_random_layers(preset):
     config = PRESETS[preset]
@@ -42,7 +36,6 @@ def test_random_layers(preset):
     S2.check(given, S2.rtl.run(build, programs(given)), BENCH)
 
 
-@pytest.mark.regress
 def test_random_stalls_on_every_channel():
     config = PRESETS["tiny"]
     given = S2.cases(config, 9000)

@@ -15,7 +15,6 @@ from sparseforge.networks.network import digits_chain, network
 from tests.common.harness import Case, same
 from tests.s2engine.design import S2, compile
 
-pytestmark = pytest.mark.regress
 TINY = PRESETS["tiny"]
 
 

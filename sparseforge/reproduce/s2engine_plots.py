@@ -1,0 +1,128 @@
+"""Plots of S² Engine's reproduced figures, as PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sparseforge.reproduce.plots import save
+
+Row = Mapping[str, Any]
+
+
+def draw(folder: Path, name: str, data: Mapping[str, Any]) -> Path | None:
+    """Draws section `name` into `folder`, if it has a plot; the file's path."""
+    if name not in PLOTS:
+        return None
+    import matplotlib
+    matplotlib.use("Agg")
+    folder.mkdir(parents=True, exist_ok=True)
+    return PLOTS[name](folder / f"{name}.png", data["rows"])
+
+
+def _values(rows: Sequence[Row], key: str) -> list[Any]:
+    return list(dict.fromkeys(row[key] for row in rows))
+
+
+def _panels(rows: Sequence[Row], title: str, ylabel: str
+            ) -> tuple[Any, list[tuple[Any, list[Row]]]]:
+    """A figure with an axes for each network: (figure, [(axes, the network's rows)])."""
+    from matplotlib import pyplot
+    networks = _values(rows, "network")
+    figure, axes = pyplot.subplots(1, len(networks), figsize=(4 * len(networks), 3.4), sharey=True,
+                                   squeeze=False)
+    figure.suptitle(title)
+    axes[0][0].set_ylabel(ylabel)
+    for ax, name in zip(axes[0], networks, strict=True):
+        ax.set_title(name)
+    return figure, [(ax, [row for row in rows if row["network"] == name])
+                    for ax, name in zip(axes[0], networks, strict=True)]
+
+
+def _bars(axes: Any, rows: Sequence[Row], across: str, beside: str, value: str,
+          label: str = "{}") -> None:
+    """Bars of `value`: groups by `across`, in each a bar by `beside`."""
+    groups, bars = _values(rows, across), _values(rows, beside)
+    width = 0.8 / len(bars)
+    for n, one in enumerate(bars):
+        found = {row[across]: row for row in rows if row[beside] == one}
+        at = [x + width * (n - (len(bars) - 1) / 2) for x in range(len(groups))]
+        axes.bar(at, [found[g][value] for g in groups], 0.92 * width, label=label.format(one),
+                 yerr=[found[g][value] * found[g].get("plus_minus", 0) for g in groups])
+    axes.set_xticks(range(len(groups)), [str(g) for g in groups])
+
+
+def _figure_10(path: Path, rows: Sequence[Row]) -> Path:
+    figure, panels = _panels(rows, "Speed-up by FIFO depths and DS:MAC ratio, 16 × 16 (Fig. 10)",
+                             "over the naive array")
+    for axes, mine in panels:
+        _bars(axes, mine, "ratio", "depth", "speedup", "depth {}")
+        axes.axhline(1, color="grey", linewidth=0.8)
+        axes.set_xlabel("DS cycles per MAC cycle")
+    panels[0][0].legend(fontsize=8)
+    figure.tight_layout()
+    return save(figure, path)
+
+
+def _figure_11(path: Path, rows: Sequence[Row]) -> Path:
+    from matplotlib import pyplot
+    figure, axes = pyplot.subplots(figsize=(6, 4))
+    for depth in _values(rows, "depth"):
+        mine = [row for row in rows if row["depth"] == depth]
+        axes.plot([row["density"] for row in mine], [row["latency"] for row in mine], "o-",
+                  label=f"depth {depth}")
+    axes.axhline(1, color="grey", linewidth=0.8, label="naive array")
+    axes.set(xlabel="density of weights and of features", ylabel="latency, naive array = 1",
+             title="AlexNet by density, 32 × 32 (Fig. 11)", ylim=(0, None))
+    axes.legend()
+    return save(figure, path)
+
+
+def _figure_12(path: Path, rows: Sequence[Row]) -> Path:
+    from matplotlib import pyplot
+    figure, axes = pyplot.subplots(figsize=(6, 4))
+    for depth in _values(rows, "depth"):
+        mine = [row for row in rows if row["depth"] == depth]
+        axes.plot([row["wide"] for row in mine], [1 + row["extra"] for row in mine], "o-",
+                  label=f"depth {depth}")
+        paper = [row for row in mine if row["paper_extra"] is not None]
+        axes.plot([row["wide"] for row in paper], [1 + row["paper_extra"] for row in paper], "kx",
+                  label="paper (Table IV)" if depth == 2 else None)
+    axes.plot([row["wide"] for row in mine], [1 + row["bound"] for row in mine], "k:",
+              label="(1 + p)²")
+    axes.set(xlabel="share p of 16-bit values", ylabel="latency, 8-bit data = 1",
+             title="Dense AlexNet, 16 × 16 (Fig. 12)", ylim=(0, None))
+    axes.legend()
+    return save(figure, path)
+
+
+def _figure_13(path: Path, rows: Sequence[Row]) -> Path:
+    from matplotlib import pyplot
+    figure, all_axes = pyplot.subplots(1, 2, figsize=(9, 3.6), sharey=True)
+    for axes, value, what in zip(all_axes, ("reads_saved", "capacity_saved"),
+                                 ("accesses", "capacity"), strict=True):
+        _bars(axes, rows, "network", "size", value, "{0} × {0}")
+        axes.set(title=f"buffer {what}", ylim=(0, 1))
+    all_axes[0].set_ylabel("share saved by CE")
+    all_axes[0].legend(fontsize=8)
+    figure.suptitle("What CE saves of FB and WB (Fig. 13)")
+    figure.tight_layout()
+    return save(figure, path)
+
+
+def _figure_14(path: Path, rows: Sequence[Row]) -> Path:
+    figure, panels = _panels(rows, "Speed-up by array size and FIFO depth (Fig. 14)",
+                             "over the naive array")
+    for axes, mine in panels:
+        _bars(axes, mine, "size", "depth", "speedup", "depth {}")
+        axes.axhline(1, color="grey", linewidth=0.8)
+        axes.set_xlabel("rows and columns")
+    panels[0][0].legend(fontsize=8)
+    figure.tight_layout()
+    return save(figure, path)
+
+
+PLOTS: dict[str, Callable[[Path, Sequence[Row]], Path]] = {
+    "fig10": _figure_10, "fig11": _figure_11, "fig12": _figure_12, "fig13": _figure_13,
+    "fig14": _figure_14}
