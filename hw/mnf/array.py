@@ -36,8 +36,8 @@ class Array(wiring.Component):
         Multiplications that began in the cycle before.
     events : Out(ports)
         Which ports put an event on the network in this cycle.
-    bad : Out(pes)
-        Which PEs got a flit that they cannot take.
+    bad_flit, bad_event : Out(pes)
+        Which PEs got a flit that they cannot take, an event out of the pass's range.
     stray : Out(1)
         A flit to a PE that does not exist.
     """
@@ -52,7 +52,7 @@ class Array(wiring.Component):
             "busy": Out(cfg.pes), "draining": Out(cfg.pes), "idle": Out(cfg.pes),
             "macs": Out(range(cfg.lanes + 1)).array(cfg.pes),
             "events": Out(cfg.ports),
-            "bad": Out(cfg.pes),
+            "bad_flit": Out(cfg.pes), "bad_event": Out(cfg.pes),
             "stray": Out(1),
         })
 
@@ -67,7 +67,7 @@ class Array(wiring.Component):
             wiring.connect(m, pe.o, mesh.pe_i[n])
             m.d.comb += [pe.node.eq(n + 1), self.macs[n].eq(pe.macs),
                          *(getattr(self, name)[n].eq(getattr(pe, name))
-                           for name in ("busy", "draining", "idle", "bad"))]
+                           for name in ("busy", "draining", "idle", "bad_flit", "bad_event"))]
         for n in range(cfg.ports):
             wiring.connect(m, mesh.port_o[n], wiring.flipped(self.result[n]))
             self._port(m, n, mesh.port_i[n])

@@ -75,10 +75,12 @@ class Core(wiring.Component):
     weight : In(valid, weight_layout(cfg))
         A word for the weight SRAM; only while ``idle``.
     i : In(stream.Signature(input_layout(cfg)))
-    drain, row, row_valid, end, busy, macs
+    drain, row, row_valid, end, busy, macs, clearing
         Of the `MACCluster`.
     idle : Out(1)
         No event is anywhere inside.
+    bad : Out(1)
+        Of the `Load` module.
     """
 
     def __init__(self, cfg):
@@ -94,7 +96,9 @@ class Core(wiring.Component):
             "end": Out(1),
             "busy": Out(1),
             "macs": Out(range(cfg.lanes + 1)),
+            "clearing": Out(1),
             "idle": Out(1),
+            "bad": Out(1),
         })
 
     def elaborate(self, platform):
@@ -126,6 +130,7 @@ class Core(wiring.Component):
         m.d.comb += [
             self.row_valid.eq(cluster.row_valid), self.end.eq(cluster.end),
             self.busy.eq(cluster.busy), self.macs.eq(cluster.macs),
+            self.clearing.eq(cluster.clearing), self.bad.eq(load.bad),
             self.idle.eq(~events.o.valid & load.idle & ~work.o.valid & dispatcher.idle
                          & ~operands.o.valid),
         ]

@@ -175,7 +175,8 @@ class Engine(wiring.Component):
         """The first of those of a cycle; the last described wins."""
         error = self.error
         conditions = [(array.stray, MNFError.STRAY, 0)]
-        conditions += [(array.bad[n], MNFError.FLIT, n + 1) for n in range(self.cfg.pes)]
+        for bad, code in ((array.bad_event, MNFError.EVENT), (array.bad_flit, MNFError.FLIT)):
+            conditions += [(bad[n], code, n + 1) for n in range(self.cfg.pes)]
         conditions += [(storage.bad[n], MNFError.PIXEL, n) for n in range(self.cfg.ports)]
         conditions += [
             (storage.missing.valid, MNFError.END_MISSING, storage.missing.source),

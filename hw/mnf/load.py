@@ -33,6 +33,9 @@ class Load(wiring.Component):
         To the weight SRAM.
     idle : Out(1)
         No event is inside.
+    bad : Out(1)
+        The event that leaves DECODE in this cycle reaches taps, weights or neurons that the pass
+        does not have.
     """
 
     def __init__(self, cfg):
@@ -44,6 +47,7 @@ class Load(wiring.Component):
             "read": Out(1),
             "address": Out(cfg.weight_bits),
             "idle": Out(1),
+            "bad": Out(1),
         })
 
     def elaborate(self, platform):
@@ -59,6 +63,7 @@ class Load(wiring.Component):
                 m.d.sync += valid[n].eq(before)
 
         decoded = self._decode(m, load[0])
+        self._check(m, valid[0] & load[1] & ~decoded.input.end, decoded.input.event)
         placed = self._origin(m, load[1], decoded)
         divided = self._divide(m, load[2], placed)
         self._walk(m, load[3], divided, valid[3], finish, advance)
@@ -84,6 +89,20 @@ class Load(wiring.Component):
                 m.d.sync += [stage[name].tile.eq(tile), stage[name].place.eq(place),
                              stage[name].more.eq(last_tile - tile), stage[name].end.eq(last_place)]
         return stage
+
+    def _check(self, m, leaves, event):
+        """Jumps walk taps down, neurons and words up: both ends must exist."""
+        cfg, setting = self.cfg, self.setting
+        words = Signal(cfg.channel_bits + len(setting.words) + 1)
+        last, limit = Signal(2 * cfg.neuron_bits), Signal(2 * cfg.neuron_bits)
+        m.d.comb += [
+            words.eq(event.channel * setting.words + setting.words),
+            last.eq(event.neuron + event.y_jump * setting.pitch + event.x_jump),
+            limit.eq(setting.stretch * setting.positions),
+            self.bad.eq(leaves & (
+                (event.tap_row > setting.tap_rows) | (event.tap_col > setting.tap_cols)
+                | (event.y_jump > event.tap_row) | (event.x_jump > event.tap_col)
+                | (words > cfg.weight_words) | (last >= limit)))]
 
     def _by_side(self, m, value, side, name):
         """value div side, value mod side: both are small, the table is one of constants."""

@@ -102,11 +102,14 @@ class MACCluster(wiring.Component):
         A vector was taken in this cycle.
     macs : Out(range(lanes + 1))
         Multiplications that began in the cycle before.
+    clearing : Out(1)
+        After reset.
     """
 
     def __init__(self, cfg):
         self.cfg = cfg
         super().__init__({
+            "clearing": Out(1, init=1),
             "i": In(stream.Signature(operands_layout(cfg))),
             "drain": In(stream.Signature(cfg.entry_bits)),
             "row": Out(signed(cfg.acc_bits)).array(cfg.lanes),
@@ -119,7 +122,7 @@ class MACCluster(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         cfg = self.cfg
-        clear, clearing = Signal(range(cfg.acc_entries)), Signal(init=1)
+        clear, clearing = Signal(range(cfg.acc_entries)), self.clearing
         with m.If(clearing):
             m.d.sync += [clear.eq(clear + 1), clearing.eq(clear != cfg.acc_entries - 1)]
         draining, entry, work = Signal(), Signal(cfg.entry_bits), Signal()

@@ -8,9 +8,14 @@ from .core import Core
 from .layouts import drain_layout, flit_layout, result_layout
 from .router_interface import RouterInterface
 
+SETTLE = 8      # cycles from the last vector, or fired event, to the last register that it moves
+
 
 class PE(wiring.Component):
     """Processing element: events in, fired events out.
+
+    While nothing is inside, the clock of core and activation module is switched off (an enable, for
+    a gate to be made of); a flit wakes them in the cycle in which it is offered.
 
     Flits set up a pass (registers, weights, biases), then come its events and END; a pass that
     fires drains its sums, beside the next pass's flits as far as those need nothing of it.
@@ -33,8 +38,10 @@ class PE(wiring.Component):
         A drain is going on or still to begin.
     idle : Out(1)
         No flit waits, no event is inside, nothing drains.
-    bad : Out(1)
-        A flit that a PE cannot take.
+    on : Out(1)
+        The clock of core and activation module is on.
+    bad_flit, bad_event : Out(1)
+        A flit that a PE cannot take; an event out of the pass's range.
     """
 
     def __init__(self, cfg):
@@ -47,25 +54,32 @@ class PE(wiring.Component):
             "macs": Out(range(cfg.lanes + 1)),
             "draining": Out(1),
             "idle": Out(1),
-            "bad": Out(1),
+            "on": Out(1),
+            "bad_flit": Out(1),
+            "bad_event": Out(1),
         })
 
     def elaborate(self, platform):
         m = Module()
         cfg = self.cfg
         m.submodules.interface = interface = RouterInterface(cfg)
-        m.submodules.core = core = Core(cfg)
-        m.submodules.activation = activation = Activation(cfg)
+        core, activation = Core(cfg), Activation(cfg)
+        m.submodules.core = EnableInserter(self.on)(core)
+        m.submodules.activation = EnableInserter(self.on)(activation)
         wiring.connect(m, wiring.flipped(self.i), interface.i)
         wiring.connect(m, interface.o, wiring.flipped(self.o))
         wiring.connect(m, interface.events, core.i)
         wiring.connect(m, activation.o, interface.fired)
         wiring.connect(m, activation.drain, core.drain)
 
+        awake, before = Signal(), Signal(SETTLE)
+        m.d.comb += [awake.eq(core.clearing | ~self.idle), self.on.eq(awake | before.any())]
+        m.d.sync += before.eq(Cat(awake, before))
         ended, pending = Signal(), Signal()         # the end was taken; its drain is to begin
         held = Signal(drain_layout(cfg))            # the next pass may be set up meanwhile
         m.d.comb += [
-            interface.node.eq(self.node), self.bad.eq(interface.bad), self.busy.eq(core.busy),
+            interface.node.eq(self.node), self.bad_flit.eq(interface.bad),
+            self.bad_event.eq(core.bad), self.busy.eq(core.busy),
             self.macs.eq(core.macs), core.load.eq(interface.setting.load),
             core.dispatch.eq(interface.setting.dispatch), core.weight.eq(interface.weight),
             ended.eq(core.end & interface.setting.fires),

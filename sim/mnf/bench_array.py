@@ -117,7 +117,7 @@ async def layers_come_out_whole(dut, p_stall):
         assert (out == result.outputs).all(), layer
         fired += np.count_nonzero(out)
         await RisingEdge(dut.clk)
-        assert not int(dut.bad.value) and not int(dut.stray.value)
+        assert not any(int(getattr(dut, what).value) for what in ("bad_flit", "bad_event", "stray"))
     assert fired > 200
 
 

@@ -54,7 +54,7 @@ async def a_flit_of_no_kind(dut):
     for word in (packer(flit_layout(cfg))({"kind": 7}), flits.config(Kind.CONFIG, 5000, 1)):
         dut.i__payload.value, dut.i__valid.value = word, 1
         await RisingEdge(dut.clk)
-        assert int(dut.bad.value) and int(dut.i__ready.value)
+        assert int(dut.bad_flit.value) and int(dut.i__ready.value)
     dut.i__valid.value = 0
     await RisingEdge(dut.clk)
-    assert not int(dut.bad.value)
+    assert not int(dut.bad_flit.value)

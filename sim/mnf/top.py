@@ -6,6 +6,7 @@ from hw.mnf.engine import CAUSES
 from hw.mnf.pe import PE
 from hw.mnf.top import Top
 from sim.common.design import DesignRTL
+from sim.mnf.cover import FACTS, POINTS
 
 RTL = DesignRTL("mnf", Top, causes=CAUSES, outputs=decode.outputs,
-                blocks=lambda config: (PE, Bank))
+                blocks=lambda config: (PE, Bank), points=POINTS, facts=FACTS)

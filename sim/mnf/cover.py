@@ -1,0 +1,76 @@
+"""MNF's cover points: what its tests must have seen happen (see `sim.common.cover`)."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from golden.mnf.program import Pass, Program
+from sim.common.cover import Point
+
+POINTS = (
+    Point("PE: events wait for a full FIFO", "PE_core_events", "i__valid & ~i__ready"),
+    Point("PE: a vector waits for the MACs", "PE_core_operands", "o__valid & ~o__ready"),
+    Point("PE: the load module waits for its FIFO", "PE_core_work", "i__valid & ~i__ready"),
+    Point("MAC: the sum added in the cycle before", "MAC",
+          "store[0] & add[0] & (store >> 2 == add >> 2)"),
+    Point("MAC: the sum being written", "MAC", "stored[0] & add[0] & (stored >> 2 == add >> 2)"),
+    Point("PE: a flit waits for the end of a drain", "PE", "i__valid & ~i__ready & draining"),
+    Point("PE: the clock is off", "PE", "~on"),
+    Point("PE: the next pass computes beside a drain", "PE", "busy & draining"),
+    Point("PE: a fired event waits for the network", "PE", "o__valid & ~o__ready"),
+    Point("event router: a branch has its copy before another", "EventRouter", "|done"),
+    Point("event router full", "EventRouter", "i__valid & ~i__ready"),
+    Point("result router: two wait for one", "ResultRouter_arbiter", "i__0__valid & i__2__valid"),
+    Point("a pixel of several targets", "EventGenerator", "~idle & |(hits & (hits - 1))"),
+    Point("generator held by the network", "EventGenerator", "o__valid & ~o__ready"),
+    Point("bank: row full", "Bank", "spill__valid & keep"),
+    Point("bank: a row again in the next cycle", "Bank", "~idle & i__valid & (pixel[32:24] == i__payload[32:24])"),
+    Point("spill: several ports at once", "mnf_engine_storage_spill",
+          "i__0__valid & i__1__valid"),
+    Point("spill: the line writer is not ready", "mnf_engine_storage_spill",
+          "o__valid & ~o__ready"),
+    Point("spill: a layer fires nothing", "mnf_engine_storage_spill",
+          "o__valid & ~|o__payload[8:1]"),
+    Point("replay: the generators are not ready", "mnf_engine_storage_replay",
+          "o__valid & ~o__ready"),
+    Point("feeder: a line waits for a port", "mnf_engine_feeder", "i__valid & ~i__ready"),
+    Point("an end is missing", "mnf_engine_storage_ends", "missing[0]"),
+    *(Point(f"{channel.upper()} held by the memory", "mnf",
+            f"memory__{channel}__valid & ~memory__{channel}__ready")
+      for channel in ("ar", "aw", "w")),
+    *(Point(f"{channel.upper()} withheld by the memory", "mnf",
+            f"memory__{channel}__ready & ~memory__{channel}__valid") for channel in ("r", "b")),
+)
+
+
+def _any(holds: Callable[[Pass], bool]) -> Callable[[Program], bool]:
+    """Some pass of the program has it."""
+    return lambda program: any(map(holds, program.passes))
+
+
+def _pool(kind: str, overlap: bool) -> Callable[[Pass], bool]:
+    return lambda one: (one.layer.pool is not None and one.layer.pool.kind == kind
+                        and (one.layer.pool.k > one.layer.pool.s) == overlap)
+
+
+FACTS: dict[str, Callable[[Program], bool]] = {
+    "bands side by side": _any(lambda one: len({share.band for share in one.shares}) > 1),
+    "bands in passes": lambda program: any(one.mapping.band_passes > 1 for one in program.passes),
+    "input channels in passes": _any(lambda one: one.mapping.load_passes > 1),
+    "output channels in passes": _any(lambda one: one.mapping.channel_passes > 1),
+    "a PE without work": _any(lambda one: len(one.shares) < one.mapping.config.pes),
+    "groups side by side": _any(lambda one: one.mapping.group_ways > 1),
+    "sub-filters in tiles": _any(lambda one: np.prod(one.mapping.lanes.tiles) > 1),
+    "stride phases": _any(lambda one: one.layer.stride > 1 and one.layer.r > 1),
+    "stride beyond the kernel": _any(
+        lambda one: one.layer.stride > max(one.layer.r, one.layer.s)),
+    "last group of channels partial": _any(
+        lambda one: any((share.k[1] - share.k[0]) % share.lanes.kl for share in one.shares)),
+    "a map without pixels": _any(
+        lambda one: bool(one.descriptor["from_memory"]) and not len(one.pixels)),
+    "a map that lies on chip": _any(lambda one: not one.descriptor["from_memory"]),
+    "max pooling": _any(_pool("max", False)),
+    "max pooling, windows overlap": _any(_pool("max", True)),
+    "average pooling": _any(_pool("avg", False)),
+    "average pooling, windows overlap": _any(_pool("avg", True)),
+}
