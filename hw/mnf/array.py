@@ -30,6 +30,8 @@ class Array(wiring.Component):
     flit : In(stream.Signature(flit_layout(cfg))).array(ports)
         Taken when the port's generator has nothing left, so behind all events of pixels before.
     result : Out(stream.Signature(result_layout(cfg))).array(ports)
+    clear : In(1)
+        Of all PEs.
     busy, draining, idle : Out(pes)
         Of the PEs: their MACs took a vector in this cycle; they drain, or will; nothing is inside.
     macs : Out(range(lanes + 1)).array(pes)
@@ -49,6 +51,7 @@ class Array(wiring.Component):
             "pixel": In(stream.Signature(pixel_layout(cfg))).array(cfg.ports),
             "flit": In(stream.Signature(flit_layout(cfg))).array(cfg.ports),
             "result": Out(stream.Signature(result_layout(cfg))).array(cfg.ports),
+            "clear": In(1),
             "busy": Out(cfg.pes), "draining": Out(cfg.pes), "idle": Out(cfg.pes),
             "macs": Out(range(cfg.lanes + 1)).array(cfg.pes),
             "events": Out(cfg.ports),
@@ -65,7 +68,8 @@ class Array(wiring.Component):
             m.submodules[f"pe_{n}"] = pe = Shared(PE, cfg)
             wiring.connect(m, mesh.pe_o[n], pe.i)
             wiring.connect(m, pe.o, mesh.pe_i[n])
-            m.d.comb += [pe.node.eq(n + 1), self.macs[n].eq(pe.macs),
+            m.d.comb += [pe.node.eq(n + 1), pe.clear.eq(self.clear),
+                         self.macs[n].eq(pe.macs),
                          *(getattr(self, name)[n].eq(getattr(pe, name))
                            for name in ("busy", "draining", "idle", "bad_flit", "bad_event"))]
         for n in range(cfg.ports):

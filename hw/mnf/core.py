@@ -75,7 +75,7 @@ class Core(wiring.Component):
     weight : In(valid, weight_layout(cfg))
         A word for the weight SRAM; only while ``idle``.
     i : In(stream.Signature(input_layout(cfg)))
-    drain, row, row_valid, end, busy, macs, clearing
+    drain, row, row_valid, end, busy, macs, clear, clearing
         Of the `MACCluster`.
     idle : Out(1)
         No event is anywhere inside.
@@ -96,6 +96,7 @@ class Core(wiring.Component):
             "end": Out(1),
             "busy": Out(1),
             "macs": Out(range(cfg.lanes + 1)),
+            "clear": In(1),
             "clearing": Out(1),
             "idle": Out(1),
             "bad": Out(1),
@@ -130,7 +131,7 @@ class Core(wiring.Component):
         m.d.comb += [
             self.row_valid.eq(cluster.row_valid), self.end.eq(cluster.end),
             self.busy.eq(cluster.busy), self.macs.eq(cluster.macs),
-            self.clearing.eq(cluster.clearing), self.bad.eq(load.bad),
+            cluster.clear.eq(self.clear), self.clearing.eq(cluster.clearing), self.bad.eq(load.bad),
             self.idle.eq(~events.o.valid & load.idle & ~work.o.valid & dispatcher.idle
                          & ~operands.o.valid),
         ]

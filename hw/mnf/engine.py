@@ -116,6 +116,7 @@ class Engine(wiring.Component):
         own = self.descriptor.p
         still = Cat(array.idle, *(~result.valid for result in array.result)).all()
         m.d.comb += [
+            array.clear.eq(self.clear),         # a run begins with sums of 0, whatever was before
             *(getattr(storage, name).eq(getattr(sequencer, name)) for name in (
                 "settle", "turn", "clear", "clear_row", "replay", "begin", "lines")),
             sequencer.settled.eq(storage.settled), sequencer.replayed.eq(storage.replayed),

@@ -82,8 +82,8 @@ class MACCluster(wiring.Component):
 
     One vector of operands or one drained row per cycle; a drain goes first. A row is the sums of
     one entry in all banks: with ``drain.valid`` in cycle t they are in ``row`` in t + 2, and
-    zeroed, whatever operands are on their way. After reset the sums are zeroed, an entry per
-    cycle; until then nothing is taken.
+    zeroed, whatever operands are on their way. After reset, and after ``clear``, the sums are
+    zeroed, an entry per cycle; until then nothing is taken.
 
     Parameters
     ----------
@@ -102,13 +102,13 @@ class MACCluster(wiring.Component):
         A vector was taken in this cycle.
     macs : Out(range(lanes + 1))
         Multiplications that began in the cycle before.
-    clearing : Out(1)
-        After reset.
+    clear : In(1), clearing : Out(1)
     """
 
     def __init__(self, cfg):
         self.cfg = cfg
         super().__init__({
+            "clear": In(1),
             "clearing": Out(1, init=1),
             "i": In(stream.Signature(operands_layout(cfg))),
             "drain": In(stream.Signature(cfg.entry_bits)),
@@ -122,14 +122,16 @@ class MACCluster(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         cfg = self.cfg
-        clear, clearing = Signal(range(cfg.acc_entries)), self.clearing
-        with m.If(clearing):
-            m.d.sync += [clear.eq(clear + 1), clearing.eq(clear != cfg.acc_entries - 1)]
+        at, clearing = Signal(range(cfg.acc_entries)), self.clearing
+        with m.If(self.clear):
+            m.d.sync += [at.eq(0), clearing.eq(1)]
+        with m.Elif(clearing):
+            m.d.sync += [at.eq(at + 1), clearing.eq(at != cfg.acc_entries - 1)]
         draining, entry, work = Signal(), Signal(cfg.entry_bits), Signal()
         m.d.comb += [
             self.drain.ready.eq(~clearing),
             draining.eq(clearing | self.drain.valid),
-            entry.eq(Mux(clearing, clear, self.drain.payload)),
+            entry.eq(Mux(clearing, at, self.drain.payload)),
             self.i.ready.eq(~draining),
             work.eq(self.i.valid & self.i.ready),
             self.end.eq(work & self.i.p.end), self.busy.eq(work & ~self.i.p.end),

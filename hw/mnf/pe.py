@@ -38,6 +38,8 @@ class PE(wiring.Component):
         A drain is going on or still to begin.
     idle : Out(1)
         No flit waits, no event is inside, nothing drains.
+    clear : In(1)
+        All sums become 0, which takes a cycle for each entry; of `MACCluster`.
     on : Out(1)
         The clock of core and activation module is on.
     bad_flit, bad_event : Out(1)
@@ -54,6 +56,7 @@ class PE(wiring.Component):
             "macs": Out(range(cfg.lanes + 1)),
             "draining": Out(1),
             "idle": Out(1),
+            "clear": In(1),
             "on": Out(1),
             "bad_flit": Out(1),
             "bad_event": Out(1),
@@ -73,7 +76,8 @@ class PE(wiring.Component):
         wiring.connect(m, activation.drain, core.drain)
 
         awake, before = Signal(), Signal(SETTLE)
-        m.d.comb += [awake.eq(core.clearing | ~self.idle), self.on.eq(awake | before.any())]
+        m.d.comb += [awake.eq(self.clear | core.clearing | ~self.idle),
+                     core.clear.eq(self.clear), self.on.eq(awake | before.any())]
         m.d.sync += before.eq(Cat(awake, before))
         ended, pending = Signal(), Signal()         # the end was taken; its drain is to begin
         held = Signal(drain_layout(cfg))            # the next pass may be set up meanwhile
