@@ -323,7 +323,7 @@ def train(design: DesignName, config: ConfigOptions,
           loss: Annotated[str, typer.Option(
               help="mse, formed on chip, or softmax, by the host between FP and BP")] = "mse",
           fc_gradients: Annotated[str, typer.Option(
-              help="memory, chip or batch: where the RTL adds them up")] = "memory",
+              help="added up in memory, kept on chip, or formed once per batch")] = "memory",
           folder: Folder = None, as_json: Json = False) -> None:
     """Trains the handwritten digits in TNPU's arithmetic; curves into DIR [build/train/DESIGN]."""
     from sparseforge.training import command

@@ -88,16 +88,22 @@ async def _run(dut, host, job, registers):
     dut.limit.value = FOREVER
     await _write(host, registers, last, value)
     lead = round((host.taken - armed) / PERIOD_NS)    # `count` at the start
+    samples = []
     for cycle, *event in sorted(job.events):
         if await _over(dut, cycle + lead):
             break
         if event[0] == "reset":
             await reset(dut)
-            return {"cycles": cycle, "finished": False}
+            return {"cycles": cycle, "finished": False, "samples": samples}
         dut.limit.value = FOREVER
-        await _write(host, registers, *event)
+        if event[0] == "read":
+            now = int(dut.count.value) - lead
+            values = [(await host.read(registers[name][0]))[0] for name in event[1]]
+            samples.append((now, *values))
+        else:
+            await _write(host, registers, *event)
     finished = await _over(dut, job.max_cycles + lead)
-    return {"cycles": int(dut.count.value) - lead, "finished": finished}
+    return {"cycles": int(dut.count.value) - lead, "finished": finished, "samples": samples}
 
 
 async def _over(dut, limit):

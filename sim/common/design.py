@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from golden.program import Memory, Program, Segment
+from golden.program import Memory, Segment
 from hw.common.axi.shell import shell_registers
 from hw.emit import emit_kept
 from sim.common import cover
@@ -39,6 +39,7 @@ class DesignRTL:
     outputs : (memory after each segment, program, index of a layer) -> outputs per input image
     blocks : config -> what Verilator builds apart (the repeated blocks)
     pes : config -> how many PEs the causes count
+    options : of Verilator's build, where the usual ones do not do
     points, facts : cover points, see `sim.common.cover`: those seen in the RTL (of machines of
         fewer than FAST PEs), and name -> whether a program that ran has it
     """
@@ -49,6 +50,7 @@ class DesignRTL:
     outputs: Callable[[Sequence[bytes], Any, int], list[np.ndarray]]
     blocks: Callable[[Any], tuple[type, ...]] = lambda config: ()
     pes: Callable[[Any], int] = lambda config: config.pes
+    options: Mapping[str, Any] = field(default_factory=dict)
     points: tuple[cover.Point, ...] = ()
     facts: Mapping[str, Callable[[Any], bool]] = field(default_factory=dict)
 
@@ -61,15 +63,16 @@ class DesignRTL:
         """The Top with its memory, built for a simulator (or found built); `build_program`."""
         if simulator == "verilator":
             options = {"hier": self.blocks(config), "opt": 3 if self.pes(config) >= FAST else 1,
-                       **options}
+                       **self.options, **options}
         emitted = emit_kept(self.top, config, self.name)
         if self.pes(config) < FAST:
             emitted = cover.instrument(emitted, self.points)
         return host.build_program(emitted, simulator=simulator, **options)
 
-    def run(self, build: Build, programs: Sequence[Program], *, memory: Memory = BENCH,
+    def run(self, build: Build, programs: Sequence[Any], *, memory: Memory = BENCH,
             seed: int = 1, check: bool = True, waves: Any = None, **options: Any) -> list[Run]:
-        """Runs programs one after the other in one simulator process.
+        """Runs programs (`Program`, or what has its ``config`` and ``segments``) one after the
+        other in one simulator process.
 
         Each begins with a reset, its segments follow each other without. `options` are those of
         `sim.common.program.Job`. With `check`, a program that does not finish or breaks a rule of
@@ -89,7 +92,7 @@ class Run:
     """What a program did. One entry per segment of the program, in order."""
 
     rtl: DesignRTL
-    program: Program
+    program: Any
     results: tuple[host.RunResult, ...]
 
     @property

@@ -46,8 +46,9 @@ class Job:
     reset : bool
         Reset before this job; otherwise the design continues as the job before left it, and so
         do the memory's bandwidth and pseudo-random sequence.
-    events : sequence of (int, str, int) or (int, "reset")
+    events : sequence of (int, str, int), (int, "read", tuple of str) or (int, "reset")
         After so many cycles from the start: (cycle, register, value) writes a register,
+        (cycle, "read", registers) reads some, while the design runs on,
         (cycle, "reset") resets the design and the memory's queues and ends the run.
     mutant : int or None
         Of a netlist of mutants (`sim.common.mutation`), the one to run; what it breaks is a result
@@ -75,7 +76,8 @@ class RunResult:
     ``cycles`` from the edge that took the last of the writes to the edge that raised ``irq``;
     ``finished`` False if ``irq`` did not come; ``violation`` one of VIOLATIONS, "none" in a good
     run; ``read_beats`` and ``write_beats`` moved; ``written`` the first byte written and the one
-    after the last (whole beats), or None; ``wall_s`` seconds of this job in the simulator.
+    after the last (whole beats), or None; ``wall_s`` seconds of this job in the simulator;
+    ``samples`` what the events read, each (cycle, value, ...).
     """
 
     memory: bytes
@@ -87,6 +89,7 @@ class RunResult:
     write_beats: int
     written: tuple | None
     wall_s: float
+    samples: list = dataclasses.field(default_factory=list)
 
 
 def build_program(emitted, *, simulator, memory_bytes=None, **options):

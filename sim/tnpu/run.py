@@ -1,65 +1,52 @@
-"""Runs compiled batches on the RTL of TNPU: the memory that each leaves, cycles, counters."""
+"""Compiled batches on the RTL of TNPU: the memory that each leaves, cycles, counters."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from golden.program import Memory
-from golden.tnpu import cycles, timing
+from golden.program import Segment
+from golden.tnpu.host import form_errors
 from golden.tnpu.program import Program
+<<<<<<< HEAD
 from hw.emit import emit
 from hw.tnpu.config import CAUSES, TNPUConfig
 from hw.tnpu.engine import COUNTERS
+=======
+from hw.tnpu.config import CAUSES, TNPUConfig
+>>>>>>> 3994f6a (tnpu: FC gradients in memory, on chip or once per batch; softmax by the host; the chart from the RTL's counters; Fig. 7 by the model.)
 from hw.tnpu.pe import PE
 from hw.tnpu.row import Row
 from hw.tnpu.top import Top
-from sim.common import program as host
-from sim.common.design import BENCH, FAST, PATIENCE
+from sim.common.design import DesignRTL, Run
 from sim.common.runner import Build
 
 # CRCs and rotated buffers make functions of a megabyte, minutes each for the C++ compiler: split.
 SPLIT = ("--output-split", "5000", "--output-split-cfuncs", "500")
 
 
+class Part(NamedTuple):
+    """A descriptor's run: where it may write."""
+
+    stored: tuple[int, int]
+
+
 @dataclass(frozen=True)
-class Run:
-    """What a batch did."""
+class Batch:
+    """A program and the memory that it starts from, as `DesignRTL` runs it."""
 
     program: Program
-    result: host.RunResult
+    segments: tuple[Segment[Any], ...]
 
     @property
-    def cycles(self) -> int:
-        return host.wide(self.result.registers, "CYCLES")
-
-    @property
-    def error(self) -> tuple[int, int]:
-        """ERROR and ERROR_INFO."""
-        return self.result.registers["ERROR"], self.result.registers["ERROR_INFO"]
-
-    @property
-    def causes(self) -> dict[str, int]:
-        """PE-cycles by cause; the counters are cleared in the first cycle, in which all idle."""
-        out = {name: host.wide(self.result.registers, name.upper()) for name in CAUSES}
-        out["idle"] += self.program.config.multipliers
-        return out
-
-    @property
-    def counters(self) -> dict[str, int]:
-        """The other counters, NaNs written among them."""
-        return {name: host.wide(self.result.registers, name.upper())
-                for name in COUNTERS if name not in CAUSES}
-
-    @property
-    def memory(self) -> np.ndarray:
-        """Memory after the run, uint8 from the program's base on."""
-        return np.frombuffer(self.result.memory, np.uint8)[self.program.base:self.program.end]
+    def config(self) -> TNPUConfig:
+        return self.program.config
 
 
+<<<<<<< HEAD
 def model(program: Program, memory: Memory = BENCH) -> cycles.Report:
     """The cycle model of the same run."""
     return timing.time(program, memory).report
@@ -77,20 +64,63 @@ def build_top(config: TNPUConfig, simulator: str, **options: Any) -> Build:
 
 def job(program: Program, image: np.ndarray, memory: Memory = BENCH, **options: Any) -> host.Job:
     """A batch as a job of the program runner; `image` is uint8 from the program's base on."""
+=======
+def batch(program: Program, image: np.ndarray) -> Batch:
+    """`image`: uint8 from the program's base on."""
+>>>>>>> 3994f6a (tnpu: FC gradients in memory, on chip or once per batch; softmax by the host; the chart from the RTL's counters; Fig. 7 by the model.)
     whole = np.zeros(program.end, np.uint8)
     whole[program.base:] = image
     descriptor, at = program.descriptor(), program.descriptor_at
     whole[at:at + len(descriptor)] = np.frombuffer(descriptor, np.uint8)
-    writes = (("WINDOW_BASE_LO", 0), ("WINDOW_SIZE_LO", program.end), ("WINDOW_SIZE_HI", 0),
-              *host.start_writes(at, 1))
-    return host.Job(image=whole.tobytes(), writes=writes, **memory.as_dict(),
-                    **{"max_cycles": PATIENCE, **options})
+    # Inputs and targets come first; everything behind them is the machine's to write.
+    first = min(region.base for name, region in program.regions.items()
+                if name not in ("input", "target"))
+    return Batch(program, (Segment(image=whole.tobytes(), base=0, desc_addr=at,
+                                   passes=(Part((first, program.end)),)),))
 
 
-def run_programs(build: Build, given: Sequence[tuple[Program, np.ndarray]], *,
-                 memory: Memory = BENCH, seed: int = 1, check: bool = True, waves: Any = None,
-                 **options: Any) -> list[Run]:
-    """Runs (program, image)s one after the other in one simulator process, a reset before each."""
-    jobs = [job(program, image, memory, **options) for program, image in given]
-    results = host.run_programs(build, jobs, seed=seed, check=check, waves=waves)
-    return [Run(program, result) for (program, _), result in zip(given, results, strict=True)]
+def memory(run: Run) -> np.ndarray:
+    """Memory after a batch, uint8 from the program's base on."""
+    return _from_base(run.results[-1].memory, run.program.program)
+
+
+def outputs(memories: Sequence[bytes], given: Batch, index: int) -> list[np.ndarray]:
+    """What training is for: all weights, biases and velocities in one array."""
+    trained = given.program.parameters(_from_base(memories[-1], given.program))
+    return [trained.flat()]
+
+
+def _from_base(whole: bytes, program: Program) -> np.ndarray:
+    return np.frombuffer(whole, np.uint8)[program.base:program.end]
+
+
+# CRCs and rotated buffers make functions of a megabyte, minutes each for the C++ compiler: split.
+RTL = DesignRTL("tnpu", Top, causes=CAUSES, outputs=outputs, blocks=lambda config: (Row, PE),
+                pes=lambda config: config.multipliers, options={"opt": 1, "flags": (
+                    "--output-split", "5000", "--output-split-cfuncs", "500")})
+
+
+class Trained(NamedTuple):
+    """A batch that went through the RTL."""
+
+    memory: np.ndarray          # after it, uint8 from the programs' base on
+    runs: tuple[Run, ...]       # of its programs
+    host_words: int             # that the host moved between them
+
+
+def train(build: Build, parts: Sequence[Program], images: Sequence[np.ndarray], **options: Any
+          ) -> list[Trained]:
+    """Batches of their own, each the programs `parts` over one memory, the host between them.
+
+    `options` are those of `DesignRTL.run`.
+    """
+    out = [Trained(image, (), 0) for image in images]
+    for n, program in enumerate(parts):
+        if n:
+            done = [form_errors(program, one.memory) for one in out]
+            out = [Trained(d.memory, one.runs, one.host_words + d.words)
+                   for one, d in zip(out, done, strict=True)]
+        runs = RTL.run(build, [batch(program, one.memory) for one in out], **options)
+        out = [Trained(memory(run), (*one.runs, run), one.host_words)
+               for one, run in zip(out, runs, strict=True)]
+    return out

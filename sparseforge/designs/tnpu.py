@@ -89,25 +89,24 @@ class TNPU:
                  simulator: str, seed: int = 1, waves: Waves | None = None) -> list[Measured]:
         import sim.tnpu.run as rtl
         from golden.tnpu.timing import time
-        from sparseforge.rtl import room, window
+        from sparseforge.rtl import LIMIT, room, window
         images = [_images(job, PHASES[self.phase]) for job in programs]
         most = max(job.program.end for job in programs)
         options = {"waves": window(waves)} if waves else {}
-        build = rtl.build_top(config, simulator, **room(most, simulator), **options)
-        runs = rtl.run_programs(build, [(job.program, given) for job, (given, _) in
-                                        zip(programs, images, strict=True)],
-                                memory=memory, seed=seed, max_cycles=1 << 26, **options)
+        build = rtl.RTL.build(config, simulator, **room(most, simulator), **options)
+        runs = rtl.RTL.run(build, [rtl.batch(job.program, given) for job, (given, _) in
+                                   zip(programs, images, strict=True)],
+                           memory=memory, seed=seed, max_cycles=LIMIT, **options)
         out = []
         for job, run, (_, expected) in zip(programs, runs, images, strict=True):
-            if run.error[0]:
-                raise RunFailed(f"the hardware stopped with error {run.error[0]}, info "
-                                f"{run.error[1]:#x}")
-            _compare(job.program, run.memory, expected)
+            (code, info), (cycles,), left = run.errors[0], run.cycles, rtl.memory(run)
+            if code:
+                raise RunFailed(f"the hardware stopped with error {code}, info {info:#x}")
+            _compare(job.program, left, expected)
             done = sum(time(job.program, memory).multiplications.values())
             out.append(Measured(
-                Cycles(run.cycles, run.cycles, done, run.causes, run.result.read_beats,
-                       run.result.write_beats), _outputs(job.program, run.memory),
-                run.result.wall_s))
+                Cycles(cycles, cycles, done, run.causes, run.read_beats,
+                       run.write_beats), _outputs(job.program, left), run.wall_s))
         return out
 
     def dense(self, layer: Layer, config: TNPUConfig) -> Dense:

@@ -1,8 +1,8 @@
 """``sparseforge reproduce tnpu``: the figures of Li et al., ASP-DAC 2019.
 
-LeNet-5 and MPCNN are whole batches of 50 in the cycle model, which equals the RTL cycle for cycle.
-The large networks are the closed form of `golden/tnpu/estimate.py` over the same instructions; it
-stands beside the model for the small ones, so that a reader sees what it leaves out.
+Fig. 7 is whole batches of 50 in the cycle model, which equals the RTL cycle for cycle; the closed
+form of `golden/tnpu/estimate.py` over the same instructions stands beside it, so that a reader sees
+what it leaves out. What is swept is in the closed form (`tnpu_sweeps.py`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import cache
 from math import prod
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 from rich.console import Console
@@ -20,13 +21,22 @@ from golden.tnpu import estimate, timing
 from golden.tnpu.compile import compile
 from golden.tnpu.estimate import Cost
 from golden.tnpu.schedule import SCHEDULES, slots
-from hw.tnpu.config import PRESETS, TNPUConfig
 from sparseforge import progress
 from sparseforge.report.text import table
-from sparseforge.reproduce.tnpu_networks import NETWORKS, SMALL, benchmark, macs
+from sparseforge.reproduce.kept import kept
+from sparseforge.reproduce.tnpu_networks import NETWORKS, benchmark
+from sparseforge.reproduce.tnpu_sweeps import (
+    BATCH,
+    PAPER,
+    buffers,
+    costs,
+    gradients,
+    ideal,
+    rate,
+    ratios,
+    reuse,
+)
 
-BATCH = 50
-PAPER = PRESETS["paper"]
 RIVALS = {"time_multiplexed": "DaDianNao", "separate": "DNPU"}
 # Fig. 7: over DNPU, over DaDianNao, as the text gives them.
 SPEEDUPS = {"LeNet-5": (1.748, 1.601), "VGG16": (None, 1.131)}
@@ -38,27 +48,18 @@ def geometric(values: list[float]) -> float:
 
 
 @cache
-def costs(name: str, cfg: TNPUConfig = PAPER) -> dict[tuple[str, str], Cost]:
-    """What an instance asks of each unit."""
-    return estimate.phases(compile(benchmark(name), cfg, 2))
+def modelled(name: str, schedule: str) -> dict[str, Any]:
+    """A whole batch in the cycle model: cycles, each unit's share of cycles that multiply."""
+    return kept("tnpu", f"{name}, {schedule}, batch {BATCH}", lambda: _modelled(name, schedule))
 
 
-@cache
-def modelled(name: str, schedule: str, cfg: TNPUConfig = PAPER) -> timing.Timed:
-    """A whole batch in the cycle model."""
-    own = replace(cfg, share_c=128) if schedule == "separate" else cfg
-    return timing.time(compile(benchmark(name), own, BATCH, schedule=schedule))
-
-
-def rate(cfg: TNPUConfig) -> float:
-    return cfg.rate_beats / cfg.rate_cycles
-
-
-def per_instance(name: str, schedule: str, cfg: TNPUConfig = PAPER) -> float:
-    """Cycles of an instance: the model's where it runs, else the closed form's."""
-    if name in SMALL:
-        return modelled(name, schedule, cfg).cycles / BATCH
-    return estimate.instance(costs(name, cfg), schedule, rate(cfg))
+def _modelled(name: str, schedule: str) -> dict[str, Any]:
+    cfg = replace(PAPER, share_c=128) if schedule == "separate" else PAPER
+    began = process_time()
+    report = timing.time(compile(benchmark(name), cfg, BATCH, schedule=schedule)).report
+    return {"cycles": report.cycles, "seconds": process_time() - began,
+            **{f"busy_{unit}": report.counters[f"multiply_{unit}"] / report.cycles
+               for unit in "cf"}}
 
 
 def figure_1() -> dict[str, Any]:
@@ -99,21 +100,25 @@ def figure_5() -> dict[str, Any]:
 
 
 def figure_7() -> dict[str, Any]:
-    """Training performance, batch 50."""
+    """Training performance, batch 50: the cycle model, whole batches."""
     rows: list[dict[str, Any]] = []
-    for name in progress.steps(NETWORKS, len(NETWORKS), "Fig. 7: networks"):
-        cycles = {schedule: per_instance(name, schedule) for schedule in SCHEDULES}
-        closed = {schedule: estimate.instance(costs(name), schedule, rate(PAPER))
-                  for schedule in SCHEDULES}
-        rows.append({"network": name, "exact": name in SMALL, "cycles": cycles, "closed": closed,
+    cases = [(name, schedule) for name in NETWORKS for schedule in SCHEDULES]
+    runs = {case: modelled(*case) for case in progress.steps(cases, len(cases), "Fig. 7: batches")}
+    for name in NETWORKS:
+        cycles = {schedule: runs[name, schedule]["cycles"] for schedule in SCHEDULES}
+        rows.append({"network": name, "cycles": cycles,
                      "dnpu": cycles["separate"] / cycles["sosm"],
                      "dadiannao": cycles["time_multiplexed"] / cycles["sosm"],
-                     "paper": SPEEDUPS.get(name, (None, None))})
+                     "paper": SPEEDUPS.get(name, (None, None)), "closed": ratios(costs(name)),
+                     "busy_c": {s: runs[name, s]["busy_c"] for s in SCHEDULES},
+                     "busy_f": {s: runs[name, s]["busy_f"] for s in SCHEDULES},
+                     "seconds": sum(runs[name, s]["seconds"] for s in SCHEDULES)})
     return {"rows": rows, "mean": {key: geometric([row[key] for row in rows])
                                    for key in ("dnpu", "dadiannao")},
             "paper": {"dnpu": 1.55, "dadiannao": 1.32},
             "cause": "Per instance every FC weight crosses the bus four times (FP, BP, gradient in "
-                     "and out); the paper must have kept or reused more of them: see `reuse`."}
+                     "and out); the paper must have kept or reused more of them: see `gradients` "
+                     "and `reuse`. busy: a unit's share of cycles that multiply."}
 
 
 def figure_8() -> dict[str, Any]:
@@ -123,7 +128,8 @@ def figure_8() -> dict[str, Any]:
         whole = sum((c for key, c in costs(name).items() if key[1] != "WU"), Cost())
         rows.append({"network": name, "products": whole.products, "accesses": whole.accesses,
                      "words": PAPER.lanes * whole.beats,
-                     "time": per_instance(name, "sosm") / per_instance(name, "time_multiplexed")})
+                     "time": (estimate.instance(costs(name), "sosm", rate(PAPER))
+                              / estimate.instance(costs(name), "time_multiplexed", rate(PAPER)))})
     return {"rows": rows, "paper": {"dnpu": -0.357, "dadiannao": -0.241},
             "cause": "A schedule changes no operation and no access: the energy that it can save "
                      "is what idle cycles cost (clock, leakage), in proportion to the time. The "
@@ -147,49 +153,13 @@ def figure_9() -> dict[str, Any]:
             "layers' words fit the bus beside the convolutions; at four transfers they do not."}
 
 
-def reuse() -> dict[str, Any]:
-    """What the paper leaves out: FC weights read once for b instances, gradients formed per b."""
-    rows = []
-    for name in NETWORKS:
-        net, part = benchmark(name), costs(name)
-        conv = sum((part["c", phase] for phase in ("FP", "BP", "GD")), Cost())
-        words = sum(layer.weight_count for layer in net.layers[net.convs:]) / PAPER.lanes
-        for transfers in (4, 3):
-            for b in (1, 5, 50):
-                t_c = conv.time(rate(PAPER))
-                t_f = max(transfers * words / rate(PAPER) / b, 3 * words)
-                bus = (conv.beats + transfers * words / b) / rate(PAPER)
-                sosm = max(conv.compute, 3 * words, bus)
-                rows.append({"network": name, "w": transfers, "b": b,
-                             "dadiannao": (t_c + t_f) / sosm})
-    return {"rows": rows, "cause": "w weight-sized transfers per instance, FC weights reused over "
-            "b instances: T_c + T_f against the larger of computing and bus."}
-
-
-def ideal() -> dict[str, Any]:
-    """The arithmetic of the paper's own terms: full use of 256 multipliers, a free conv bus."""
-    rows = []
-    for name in NETWORKS:
-        net = NETWORKS[name]()
-        conv, _ = macs(net)
-        t_c = (3 * conv - net.layers[0].macs) / PAPER.lanes**2
-        words = sum(layer.weight_count for layer in net.layers[net.convs:]) / PAPER.lanes
-        row: dict[str, Any] = {"network": name, "t_c": t_c}
-        for w in (2, 3, 4):
-            t_f = w * words / rate(PAPER)
-            row[f"w{w}"] = (t_c * 256 / 272 + t_f) / max(t_c, t_f)
-        rows.append(row)
-    return {"rows": rows, "cause": "At w = 3 VGG16 comes to the paper's 1.13×: its machine moves "
-            "three weight-sized transfers per instance, with buffers that hide the convolutions'."}
-
-
 SECTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "fig1": figure_1, "fig2": figure_2, "fig5": figure_5, "fig7": figure_7, "fig8": figure_8,
-    "fig9": figure_9, "ideal": ideal, "reuse": reuse}
+    "fig9": figure_9, "ideal": ideal, "gradients": gradients, "reuse": reuse, "buffers": buffers}
 
 
 def reproduce(console: Console, folder: Path | None, only: str | None) -> dict[str, Any]:
-    """Prints the sections and returns them; `only` names one. `folder` takes Fig. 7 and 9."""
+    """Prints the sections and returns them; `only` names one. `folder` takes the plots."""
     if only is not None and only not in SECTIONS:
         raise ValueError(f"--only must be one of {', '.join(SECTIONS)}, not {only}")
     data = {}

@@ -61,7 +61,6 @@ def _plain(layer: Layer) -> Layer:
 
 
 NETWORKS = {"LeNet-5": lenet5, "MPCNN": mpcnn, "AlexNet": alexnet, "VGG11": vgg11, "VGG16": vgg16}
-SMALL = ("LeNet-5", "MPCNN")
 
 
 def benchmark(name: str) -> Network:

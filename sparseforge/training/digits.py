@@ -16,14 +16,19 @@ CLASSES = 10
 WHITE = np.float32(16)      # pixels are 0 to 16
 
 
-def network(loss: Loss = "mse") -> Network:
+MAPS = (16, 32)         # of ``digits.onnx``
+LENET = (6, 16)         # LeNet-5's
+
+
+def network(loss: Loss = "mse", maps: tuple[int, int] = MAPS) -> Network:
     """LeNet-5-like, in the form of ``digits.onnx``: two convolutions with max pooling, an FC."""
-    half = Pool(kind="max", k=2, s=2)
+    half, (first, second) = Pool(kind="max", k=2, s=2), maps
     return Network((
-        Layer(name="conv1", c=1, h=8, w=8, k=16, r=3, s=3, pad=1, bias=True, relu=True, pool=half),
-        Layer(name="conv2", c=16, h=4, w=4, k=32, r=3, s=3, pad=1, bias=True, relu=True,
+        Layer(name="conv1", c=1, h=8, w=8, k=first, r=3, s=3, pad=1, bias=True, relu=True,
               pool=half),
-        Layer.fc("fc", 128, CLASSES, bias=True)), loss)
+        Layer(name="conv2", c=first, h=4, w=4, k=second, r=3, s=3, pad=1, bias=True, relu=True,
+              pool=half),
+        Layer.fc("fc", 4 * second, CLASSES, bias=True)), loss)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from hw.common.axi.errors import ErrorCode
 from hw.tnpu.config import PRESETS
 from hw.tnpu.engine import TNPUError
 from hw.tnpu.instruction import Opcode
+from sim.tnpu.run import outputs
 from tests.common.harness import Faults, same
-from tests.tnpu.design import TNPU, golden, outputs
+from tests.tnpu.design import TNPU, golden
 from tests.tnpu.test_compile import NETWORKS, batch_of
 
 CONFIG = PRESETS["tiny"]

@@ -3,7 +3,7 @@
 import pytest
 from rich.console import Console
 
-from sparseforge.reproduce import tnpu
+from sparseforge.reproduce import tnpu, tnpu_sweeps
 from sparseforge.reproduce.tnpu_networks import NETWORKS, benchmark, macs
 
 
@@ -32,9 +32,27 @@ def test_networks_are_what_they_say():
 
 
 def test_lenet_schedules_in_the_model():
-    cycles = {name: tnpu.per_instance("LeNet-5", name) for name in ("sosm", "time_multiplexed",
-                                                                    "separate")}
-    assert cycles["sosm"] < cycles["time_multiplexed"] < cycles["separate"]
+    found = {name: tnpu.modelled("LeNet-5", name) for name in ("sosm", "time_multiplexed",
+                                                               "separate")}
+    cycles = [one["cycles"] for one in found.values()]
+    assert cycles == sorted(cycles) and len(set(cycles)) == 3
+    assert found["sosm"]["busy_c"] > found["separate"]["busy_c"] > 0
+
+
+def test_buffers_of_any_size():
+    assert tnpu_sweeps.kilobytes(tnpu_sweeps.PAPER) == 2176
+    assert tnpu_sweeps.sized(2176) == tnpu_sweeps.PAPER
+    sizes = [tnpu_sweeps.kilobytes(tnpu_sweeps.sized(kb)) for kb in tnpu_sweeps.SIZES]
+    assert sizes == sorted(set(sizes)) and sizes[0] <= 64
+    assert all(0.6 * kb < size <= kb for kb, size in zip(tnpu_sweeps.SIZES, sizes, strict=True))
+
+
+def test_gradients_once_per_batch_halve_the_transfers():
+    costs = {mode: tnpu_sweeps.costs("LeNet-5", fc_gradients=mode) for mode in ("memory", "batch")}
+    beats = {mode: part["f", "GD"].beats for mode, part in costs.items()}
+    assert beats["batch"] < beats["memory"] / 10
+    better = {mode: tnpu_sweeps.ratios(part)["dadiannao"] for mode, part in costs.items()}
+    assert better["batch"] > better["memory"]
 
 
 def test_only_what_is_there(console):

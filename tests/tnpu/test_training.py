@@ -5,10 +5,12 @@ import json
 import numpy as np
 import pytest
 
+from golden.layers import Layer, Pool
+from golden.tnpu.network import Network
 from hw.tnpu.config import PRESETS
 from sparseforge import cli
 from sparseforge.networks.digits import reader
-from sparseforge.training import digits, rtl
+from sparseforge.training import gantt
 
 SHAPE = "--shape 3,6,6,4,3,2 --pad 1 --stride 2 --relu"
 
@@ -23,19 +25,26 @@ def run(capsys):
     return call
 
 
-def test_an_epoch_with_curves_chart_and_export(run, tmp_path):
+def test_an_epoch_with_curves_and_export(run, tmp_path):
     status, data, err = run("train tnpu --epochs 1 --batch 10 --rate 0.02 --preset small",
-                            "-o", tmp_path, "--gantt", tmp_path / "g.png",
-                            "--export", tmp_path / "d.onnx")
+                            "-o", tmp_path, "--export", tmp_path / "d.onnx")
     assert status == 0, err
     assert data["epochs"][0]["accuracy"] > 0.6
-    for name in ("curves.png", "g.png"):
-        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
-    cycles = data["gantt"]["cycles"]
-    assert cycles["sosm"] < cycles["conventional"] < cycles["time_multiplexed"]
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     layers, weights, _ = reader.load(tmp_path / "d.onnx")
     assert [layer.k for layer in layers] == [16, 32, 10] and weights[0].shape == (16, 1, 3, 3)
     assert data["export"]["accuracy"] > data["accuracy"] - 0.05
+
+
+def test_the_chart_is_made_of_the_rtls_counters(tmp_path):
+    net = Network((Layer(name="conv", c=2, h=5, w=5, k=3, r=2, s=2, relu=True, bias=True,
+                         pool=Pool(kind="max", k=2, s=2)), Layer.fc("fc", 12, 3, bias=True)))
+    found = gantt.charts(net, PRESETS["tiny"], "verilator", 2, instances=3)
+    for chart in found.values():
+        assert len(chart.at) > 20 and chart.at[-1] == chart.cycles
+        assert all(0 < (share * np.diff(chart.at)).sum() < chart.cycles for share in chart.busy)
+    path = gantt.plot(tmp_path / "g.png", found)
+    assert path.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.regress
@@ -44,31 +53,6 @@ def test_whole_epochs_reach_97_percent(run, tmp_path):
     losses = [epoch["loss"] for epoch in data["epochs"]]
     assert status == 0 and losses[-1] < losses[0] / 4
     assert data["accuracy"] >= 0.97
-
-
-def trained(batches, batch, preset):
-    net, (training, _) = digits.network(), digits.load()
-    some = list(digits.batches(training, batch, 0, 1))[:batches]
-    return rtl.train_rtl(net, digits.start(net, 0), some, PRESETS[preset], rate=0.02, momentum=0.9,
-                         schedule="sosm", look_ahead=3, simulator="verilator")
-
-
-def check(data):
-    assert (data["mismatches"], data["differences"]) == (0, [])
-    assert set(data["cycles"]) == {data["model_cycles"]}
-    assert data["losses"][-1] < data["losses"][0]
-
-
-@pytest.mark.regress
-def test_twenty_batches_through_the_rtl():
-    check(trained(20, 10, "small"))
-
-
-@pytest.mark.regress
-def test_a_batch_of_50_at_the_papers_size():
-    data = trained(1, 50, "paper")
-    assert (data["mismatches"], data["differences"]) == (0, [])
-    assert data["cycles"] == [data["model_cycles"]]
 
 
 @pytest.mark.parametrize("phase", ["fp", "bp", "gd", "wu", "all"])
@@ -102,8 +86,7 @@ def test_outputs_are_float32(run, tmp_path):
     ("train tnpu --rate 0", "--rate must be above 0"),
     ("train tnpu --schedule none", "schedule must be one of"),
     ("train tnpu --loss hinge", "--loss must be one of mse, softmax"),
-    ("train tnpu --fc-gradients nowhere", "--fc-gradients must be one of memory, chip, batch"),
-    ("train tnpu --loss softmax --rtl-batches 1", "--rtl-batches needs --loss mse"),
+    ("train tnpu --fc-gradients nowhere", "--fc-gradients must be one of"),
     ("train tnpu --simulator spice", "--simulator must be"),
     ("train tnpu --epochs 0 --export x.onnx", "--export needs a trained network"),
     ("train tnpu --epochs 0 --gantt /nowhere/x.png", "must be in a folder that exists"),
