@@ -11,21 +11,12 @@ import numpy as np
 from golden.program import Segment
 from golden.tnpu.host import form_errors
 from golden.tnpu.program import Program
-<<<<<<< HEAD
-from hw.emit import emit
 from hw.tnpu.config import CAUSES, TNPUConfig
-from hw.tnpu.engine import COUNTERS
-=======
-from hw.tnpu.config import CAUSES, TNPUConfig
->>>>>>> 3994f6a (tnpu: FC gradients in memory, on chip or once per batch; softmax by the host; the chart from the RTL's counters; Fig. 7 by the model.)
 from hw.tnpu.pe import PE
 from hw.tnpu.row import Row
 from hw.tnpu.top import Top
-from sim.common.design import DesignRTL, Run
+from sim.common.design import FAST, DesignRTL, Run
 from sim.common.runner import Build
-
-# CRCs and rotated buffers make functions of a megabyte, minutes each for the C++ compiler: split.
-SPLIT = ("--output-split", "5000", "--output-split-cfuncs", "500")
 
 
 class Part(NamedTuple):
@@ -46,28 +37,8 @@ class Batch:
         return self.program.config
 
 
-<<<<<<< HEAD
-def model(program: Program, memory: Memory = BENCH) -> cycles.Report:
-    """The cycle model of the same run."""
-    return timing.time(program, memory).report
-
-
-def build_top(config: TNPUConfig, simulator: str, **options: Any) -> Build:
-    """The Top with its memory, built for a simulator (or found built)."""
-    if simulator == "verilator":
-        usual: dict[str, Any] = {"hier": (Row,), "opt": 1}
-        if config.multipliers >= FAST:
-            usual |= {"hier": (Row, PE), "flags": SPLIT}
-        options = usual | options
-    return host.build_program(emit(Top(config), "tnpu"), simulator=simulator, **options)
-
-
-def job(program: Program, image: np.ndarray, memory: Memory = BENCH, **options: Any) -> host.Job:
-    """A batch as a job of the program runner; `image` is uint8 from the program's base on."""
-=======
 def batch(program: Program, image: np.ndarray) -> Batch:
     """`image`: uint8 from the program's base on."""
->>>>>>> 3994f6a (tnpu: FC gradients in memory, on chip or once per batch; softmax by the host; the chart from the RTL's counters; Fig. 7 by the model.)
     whole = np.zeros(program.end, np.uint8)
     whole[program.base:] = image
     descriptor, at = program.descriptor(), program.descriptor_at
@@ -95,9 +66,10 @@ def _from_base(whole: bytes, program: Program) -> np.ndarray:
 
 
 # CRCs and rotated buffers make functions of a megabyte, minutes each for the C++ compiler: split.
-RTL = DesignRTL("tnpu", Top, causes=CAUSES, outputs=outputs, blocks=lambda config: (Row, PE),
-                pes=lambda config: config.multipliers, options={"opt": 1, "flags": (
-                    "--output-split", "5000", "--output-split-cfuncs", "500")})
+SPLIT = ("--output-split", "5000", "--output-split-cfuncs", "500")
+RTL = DesignRTL("tnpu", Top, causes=CAUSES, outputs=outputs,
+                blocks=lambda config: (Row, PE) if config.multipliers >= FAST else (Row,),
+                pes=lambda config: config.multipliers, options={"opt": 1, "flags": SPLIT})
 
 
 class Trained(NamedTuple):
