@@ -224,12 +224,13 @@ def conv_gd(stream: Stream, n: int, layer: Layer, source: str, first_instance: b
     """gw{n} += weights' gradient of this instance; gb{n} the bias's."""
     z, cfg, word = Sizes.of(layer, stream.cfg), stream.cfg, stream.cfg.word_bytes
     x_room, w_room, s_room = stream.capacity()
-    if layer.s > cfg.slots:
-        raise ValueError(f"{layer.name}: slots ({cfg.slots}) must hold a row of the kernel, "
-                         f"{layer.s} taps")
-    whole = z.taps <= cfg.slots and z.parts == 1
-    per_rows = min(layer.r, cfg.slots // layer.s)
-    together = max(1, min(z.in_blocks, cfg.slots // z.taps)) if whole else 1
+    slots = min(cfg.slots, s_room // z.tile)
+    if layer.s > slots:
+        raise ValueError(f"{layer.name}: slots ({cfg.slots}), and S of PU-c for {z.tile} words of "
+                         f"each, must hold a row of the kernel, {layer.s} taps")
+    whole = z.taps <= slots and z.parts == 1
+    per_rows = min(layer.r, slots // layer.s)
+    together = max(1, min(z.in_blocks, slots // z.taps)) if whole else 1
     line, plane = layer.w * z.parts, layer.h * layer.w * z.parts
     source_line, source_plane = layer.wo * z.parts, layer.ho * layer.wo * z.parts
 
@@ -239,7 +240,6 @@ def conv_gd(stream: Stream, n: int, layer: Layer, source: str, first_instance: b
     while together > 1 and not fits(min(layer.ho, 8), together):
         together -= 1
     rows = _fit(layer, "inputs", layer.ho, lambda r: fits(r, together))
-    assert together * z.taps * z.tile <= s_room or not whole
     weights = z.taps * z.parts * z.tile
     for group in range(layer.groups):
         for kb in range(z.out_blocks):
@@ -300,11 +300,12 @@ def _gd_tile(stream: Stream, n: int, layer: Layer, z: Sizes, source: str, first_
 
 def _bias_gd(stream: Stream, n: int, layer: Layer, z: Sizes, first_instance: bool) -> None:
     cfg, word = stream.cfg, stream.cfg.word_bytes
-    _, w_room, _ = stream.capacity()
+    _, w_room, s_room = stream.capacity()
     source_line, source_plane = layer.wo * z.parts, layer.ho * layer.wo * z.parts
     all_blocks = z.out_blocks * layer.groups
-    together = max(1, min(all_blocks, cfg.slots // z.parts, w_room // source_line))
-    if z.parts > cfg.slots:
+    most = min(cfg.slots, s_room)
+    together = max(1, min(all_blocks, most // z.parts, w_room // source_line))
+    if z.parts > most:
         together, split = 1, z.parts
     else:
         split = 1

@@ -25,9 +25,9 @@ def _bank(bank: int) -> Buffer:
 
 
 def _together(stream: Stream, layer: Layer, tiles: int) -> int:
-    """Slots that share a pass: as W can hold a tile of each."""
-    _, w_room, _ = stream.capacity()
-    most = min(stream.cfg.slots, w_room // stream.cfg.lanes)
+    """Slots that share a pass: as W can hold a tile of each, and S their sums."""
+    _, w_room, s_room = stream.capacity()
+    most = min(stream.cfg.slots, w_room // stream.cfg.lanes, s_room)
     if most < 1:
         raise ValueError(f"{layer.name}: W of PU-f must hold {2 * stream.cfg.lanes} words")
     return min(tiles, most)

@@ -17,6 +17,7 @@ from hw.tnpu.row import Row
 from hw.tnpu.top import Top
 from sim.common.design import FAST, DesignRTL, Run
 from sim.common.runner import Build
+from sim.tnpu.cover import FACTS, POINTS
 
 
 class Part(NamedTuple):
@@ -69,7 +70,8 @@ def _from_base(whole: bytes, program: Program) -> np.ndarray:
 SPLIT = ("--output-split", "5000", "--output-split-cfuncs", "500")
 RTL = DesignRTL("tnpu", Top, causes=CAUSES, outputs=outputs,
                 blocks=lambda config: (Row, PE) if config.multipliers >= FAST else (Row,),
-                pes=lambda config: config.multipliers, options={"opt": 1, "flags": SPLIT})
+                pes=lambda config: config.multipliers, options={"opt": 1, "flags": SPLIT},
+                points=POINTS, facts=FACTS)
 
 
 class Trained(NamedTuple):

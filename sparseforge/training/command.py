@@ -63,9 +63,6 @@ class Request:
                 raise ValueError(f"--{option} must be one of {', '.join(known)}, not {word}")
         if self.simulator not in ("verilator", "icarus"):
             raise ValueError(f"--simulator must be verilator or icarus, not {self.simulator}")
-        if self.loss == "softmax" and self.steps:
-            raise ValueError("--rtl-batches needs --loss mse: with softmax a batch is two "
-                             "programs, which this command does not run on the RTL")
         if self.export and not self.epochs:
             raise ValueError("--export needs a trained network: --epochs must be at least 1")
 

@@ -28,14 +28,14 @@ NETWORKS = {
     "conv": Network((conv("a", 3, 7, 6, 5, 3, 2, pad=1),)),
     "stride": Network((conv("a", 18, 7, 8, 4, 3, 3, pad=(1, 0, 2, 1), stride=2),
                        conv("b", 4, 3, 5, 20, 2, 3, stride=3, bias=False, relu=False))),
-    "lenet": Network((conv("a", 1, 12, 12, 4, 3, 3, pool=max_pool(2, 2)),
-                      conv("b", 4, 5, 5, 20, 2, 2, pool=max_pool(3, 1), pad=1),
-                      Layer.fc("c", 320, 11, bias=True, relu=True),
+    "lenet": Network((conv("a", 1, 9, 9, 4, 3, 3, pool=max_pool(2, 2)),
+                      conv("b", 4, 3, 3, 18, 2, 2, pool=max_pool(3, 1), pad=1),
+                      Layer.fc("c", 72, 11, bias=True, relu=True),
                       Layer.fc("d", 11, 5, bias=True))),
-    "average": Network((conv("a", 2, 9, 9, 17, 3, 3, pad=1,
+    "average": Network((conv("a", 2, 7, 7, 17, 3, 3, pad=1,
                              pool=Pool(kind="avg", k=3, s=2)),
-                        conv("b", 17, 4, 4, 6, 1, 1), Layer.fc("c", 96, 4, bias=True))),
-    "groups": Network((conv("a", 32, 5, 5, 32, 3, 3, groups=2, pad=1, pool=max_pool(2, 2)),)),
+                        conv("b", 17, 3, 3, 6, 1, 1), Layer.fc("c", 54, 4, bias=True))),
+    "groups": Network((conv("a", 32, 4, 4, 32, 2, 1, groups=2, pool=max_pool(2, 2)),)),
 }
 
 

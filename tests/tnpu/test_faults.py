@@ -14,7 +14,7 @@ from hw.tnpu.engine import TNPUError
 from hw.tnpu.instruction import Opcode
 from sim.tnpu.run import outputs
 from tests.common.harness import Faults, same
-from tests.tnpu.design import TNPU, golden
+from tests.tnpu.design import TNPU, Task, golden
 from tests.tnpu.test_compile import NETWORKS, batch_of
 
 CONFIG = PRESETS["tiny"]
@@ -26,7 +26,8 @@ IDLE_WITHIN = 100_000       # cycles: the run's, the watchdog's 65,536, and what
 @pytest.fixture(scope="module")
 def faults():
     build = TNPU.rtl.build(CONFIG, "verilator")
-    return Faults(TNPU, build, CONFIG, [NETWORK], [batch_of(NETWORK, 2)], idle_within=IDLE_WITHIN)
+    return Faults(TNPU, build, CONFIG, [Task(NETWORK)], [batch_of(NETWORK, 2)],
+                  idle_within=IDLE_WITHIN)
 
 
 def whole(faults):
@@ -83,7 +84,7 @@ def test_corrupted_words_of_the_tensors(faults):
         jobs.append(replace(faults.clean, image=bytes(image), reset=False))
         with np.errstate(all="ignore"):
             given = tensors(program, np.frombuffer(bytes(image), np.uint8))
-            expected.append(golden([NETWORK], [given], CONFIG)[0].outputs)
+            expected.append(golden([Task(NETWORK)], [given], CONFIG)[0].outputs)
     for result, wanted in zip(faults.run(jobs), expected, strict=True):
         assert result.finished
         assert result.registers["ERROR"] == 0
@@ -106,21 +107,29 @@ def test_stop_and_reset_in_mid_batch(faults, how, at):
     getattr(faults, how)(at)
 
 
-def changed(faults, unit, n, **fields):
-    """The image with other fields in one instruction, its CRC renewed."""
+def instructions(faults, unit="f"):
     first, end = queues(faults)[unit]
-    words = read_queue(whole(faults)[first:end].copy(), CONFIG.memory_bits)
-    words[n] |= fields
+    return read_queue(whole(faults)[first:end].copy(), CONFIG.memory_bits)
+
+
+def with_queue(faults, words, unit="f"):
+    """The image with other instructions, their CRCs right."""
+    first, end = queues(faults)[unit]
     image = bytearray(faults.segment.image)
     image[first:end] = queue_bytes(words, CONFIG.memory_bits).tobytes()
     return bytes(image)
 
 
+def changed(faults, n, **fields):
+    """The image with other fields in one instruction of PU-f."""
+    words = instructions(faults)
+    words[n] |= fields
+    return with_queue(faults, words)
+
+
 def nth(faults, opcodes):
     """The first instruction of PU-f with one of these opcodes."""
-    first, end = queues(faults)["f"]
-    words = read_queue(whole(faults)[first:end].copy(), CONFIG.memory_bits)
-    return next(n for n, word in enumerate(words) if word["opcode"] in opcodes)
+    return next(n for n, word in enumerate(instructions(faults)) if word["opcode"] in opcodes)
 
 
 COMPUTE = tuple(set(Opcode) - {Opcode.LOAD, Opcode.STORE})
@@ -141,10 +150,35 @@ NONSENSE = [
 @pytest.mark.parametrize(("opcodes", "fields", "code"), NONSENSE)
 def test_nonsense(faults, opcodes, fields, code):
     """A good CRC over an instruction that the machine cannot run."""
-    faults.disturbed(code, image=changed(faults, "f", nth(faults, opcodes), **fields))
+    faults.disturbed(code, image=changed(faults, nth(faults, opcodes), **fields))
 
 
 def test_a_wait_that_nothing_signals(faults):
-    image = changed(faults, "f", nth(faults, COMPUTE), wait=1 << 23)
+    image = changed(faults, nth(faults, COMPUTE), wait=1 << 23)
     bad = faults.disturbed(ErrorCode.WATCHDOG, image=image)
     assert bad.cycles < IDLE_WITHIN
+
+
+def test_too_many_tokens(faults):
+    """Every instruction gives one more token that nobody takes: the 256th is one too many."""
+    words = [word | {"signal": word["signal"] | 1 << 22} for word in instructions(faults)]
+    assert len(words) > 255
+    faults.disturbed(TNPUError.TOKENS, image=with_queue(faults, words))
+
+
+def test_computing_and_dma_at_the_same_bank(faults):
+    """All sums go to S0, while DMA still uses both banks in turn."""
+    words = [word | {"bank": 0} for word in instructions(faults)]
+    faults.disturbed(TNPUError.BANK, image=with_queue(faults, words))
+
+
+def test_phases_out_of_order(faults):
+    """The update before what it waits for: nothing can go on, and the watchdog says so."""
+    words = instructions(faults)
+    blocks, at = [], 0
+    for piece in faults.program.program.queues["f"]:
+        blocks.append(words[at:at + len(piece.instructions)])
+        at += len(piece.instructions)
+    start, *others = blocks
+    mixed = [word for block in (*reversed(others), start) for word in block]
+    faults.disturbed(ErrorCode.WATCHDOG, image=with_queue(faults, mixed))
