@@ -121,7 +121,7 @@ class Machine:
 
     def _of(self, f: Fields) -> tuple[str, int]:
         name = CHOICES["buffer"][f["to"]]
-        return {"codebook": "book", "bias": "book"}.get(name, name), f["side"]
+        return {"codebook": "book", "bias": "book", "every": "sb"}.get(name, name), f["side"]
 
     def _may_load(self, f: Fields) -> bool:
         state = self.state[self._of(f)]
@@ -159,6 +159,11 @@ class Machine:
         rows = data.reshape(f["granules"], -1)[:, :self.cfg.tm * self.cfg.sb_word_bits // 8]
         where = self._place("SB", first, f["granules"], self.cfg.sb_words)
         self.sb[f["side"], where] = rows.reshape(f["granules"], self.cfg.tm, -1)
+
+    def _fill_every(self, f: Fields, data: np.ndarray, first: int, at: int) -> None:
+        words = data.reshape(f["granules"], -1)[:, :self.cfg.sb_word_bits // 8]
+        where = self._place("SB", first, f["granules"], self.cfg.sb_words)
+        self.sb[f["side"], where] = words[:, None]
 
     def _fill_codebook(self, f: Fields, data: np.ndarray, first: int, at: int) -> None:
         where = self._place("codebook", first, f["granules"], 256)
@@ -215,6 +220,8 @@ class Machine:
 
     def _compute(self, f: Fields) -> None:
         there, synapses = self._segment(f)
+        if f["own"]:
+            synapses = synapses * np.eye(*synapses.shape, dtype=synapses.dtype)
         places = self._places(f)[:, there]
         first = np.arange(f["positions"]) * f["nbout_step"] + f["nbout_first"]
         self._place("NBout", int(first.max()), 1, self.cfg.nbout_vectors)

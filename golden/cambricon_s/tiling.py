@@ -93,8 +93,7 @@ class Search:
         self.y, self.x = axes(stage)
         self.parts = max(w.shape[1] for w in stage.weights) // self.cfg.tn
         self.counts = self._counts(static)
-        self.width = max(books.book(group, 0, stage.weights[group.part].shape[1]).width
-                         for group in stage.groups)
+        self.books = books
         self._sets = cache(self._segments)
 
     def _counts(self, static: bool) -> np.ndarray:
@@ -109,10 +108,21 @@ class Search:
                                      else tn)
         return out
 
+    def _width(self, chunk: int) -> int:
+        """Of the synapses, if a segment has so many granules: small ones lie in one sub-matrix."""
+        stage, tn, widths = self.stage, self.cfg.tn, [0]
+        alike = {(group.part, *np.unique(stage.rows[group.first:group.last])): group
+                 for group in stage.groups}
+        for group in alike.values():
+            widths += [self.books.book(group, low * tn, high * tn).width
+                       for low, high in spans(stage.granules(group)[1], chunk)]
+        return max(widths)
+
     def _segments(self, chunk: int, kernel_rows: int, kernel_columns: int, block: bool
-                  ) -> tuple[np.ndarray, np.ndarray] | None:
+                  ) -> tuple[np.ndarray, np.ndarray, int] | None:
         """Of each segment, in axes [groups, chunks, row sets, rows of a set, column sets], its
-        synapses, and of the last axes its windows; None if a side does not hold a set."""
+        synapses, and of the last axes its windows; of all, the width. None if a side does not
+        hold a set."""
         cfg, layer = self.cfg, self.stage.layer
         sums = np.add.reduceat(self.counts, range(0, self.parts, chunk), axis=1)
         sums = np.add.reduceat(sums, range(0, layer.s, kernel_columns), axis=3)
@@ -126,10 +136,11 @@ class Search:
         if block:
             split = split.sum(3, keepdims=True)
             windows *= kernel_rows
-        rows = -(-split * WIDTHS[self.width] // cfg.sb_word_bits)
+        width = self._width(chunk)
+        rows = -(-split * WIDTHS[width] // cfg.sb_word_bits)
         if rows.sum(3).max() > min(cfg.sb_words, 255) or split.max() > SEGMENT_LIMIT:
             return None
-        return split, np.array(windows)
+        return split, np.array(windows), width
 
     def fits(self, t: Tiling) -> bool:
         cfg, (rows, columns) = self.cfg, self._largest(t)
@@ -151,7 +162,7 @@ class Search:
         cfg, stage = self.cfg, self.stage
         found = self._sets(t.chunk, t.kernel_rows, t.kernel_columns, t.block)
         assert found is not None
-        synapses, windows = found
+        synapses, windows, width = found
         groups, passes = len(stage.groups), -(-len(stage.groups) // t.groups)
         tiles = [(self.y.sums_of(a, b), self.x.sums_of(c, d))
                  for a, b in spans(self.y.outputs, t.rows)
@@ -161,10 +172,10 @@ class Search:
         sets = int(np.prod(synapses.shape[1:3])) * synapses.shape[4]
         chosen = synapses * self.density / cfg.tn
         vectors = np.maximum(windows, chosen + 0.45 * (chosen > 0) + (chosen == 0))
-        seen = (cfg.sb_view - 0.5) * (cfg.sb_word_bits // WIDTHS[self.width])
+        seen = (cfg.sb_view - 0.5) * (cfg.sb_word_bits // WIDTHS[width])
         views = max(1.0, cfg.tn / self.density / seen) if self.density else 1.0
         compute = positions * float(vectors.sum()) * views
-        rows = -(-synapses * WIDTHS[self.width] // cfg.sb_word_bits)
+        rows = -(-synapses * WIDTHS[width] // cfg.sb_word_bits)
         index = -(-int(windows) * synapses.shape[3] * cfg.window // cfg.memory_bits)
         of_sets = float(rows.sum()) * cfg.sb_beats + groups * sets * (index + 1)
         of_sets += groups * cfg.bias_beats

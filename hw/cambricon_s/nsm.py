@@ -3,14 +3,10 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.common.numeric import adder_tree
+from hw.common.shared import Shared
 
-from .layouts import chosen_layout, vector_layout, window_layout
-
-
-def steps_of(size):
-    """Steps of a log-shifter over `size` (a power of two) places."""
-    return size.bit_length() - 1
+from .layouts import vector_layout, window_layout
+from .nsm_parts import Counts, Moved, Places, Raised, Rows, counts_layout, prefix, steps_of
 
 
 def stages_of(steps, per_stage):
@@ -70,12 +66,12 @@ class NSM(wiring.Component):
         load = [arrives[n] & ready[n] for n in range(self.stages)]
         flags = self._flags(m, load[0])
         sums = self._sums(m, load[1], flags)
-        items, about = self._places(m, load[2], sums)
+        planes, about = self._places(m, load[2], sums)
         stage = 3
         for part in _parts(steps_of(self.cfg.window), self.cfg.nsm_steps):
-            items, about = self._compact(m, load[stage], items, about, part)
+            planes, about = self._compact(m, load[stage], planes, about, part)
             stage += 1
-        rows = self._widened(items)
+        rows = planes[2]
         for part in _parts(steps_of(self.cfg.tn), self.cfg.nsm_steps):
             rows, about = self._align(m, load[stage], rows, about, part)
             stage += 1
@@ -83,65 +79,51 @@ class NSM(wiring.Component):
         return m
 
     def _flags(self, m, load):
-        """Connected and chosen, and their counts before each neuron within its granule."""
+        """The window's neurons, and of each granule its `counts_layout`."""
         cfg, w = self.cfg, self.i.p
-        count = range(cfg.tn + 1)
-        flags = Signal(data.StructLayout({
-            "neurons": data.ArrayLayout(signed(cfg.data_bits), cfg.window),
-            "chosen": cfg.window,
-            "connected_before": data.ArrayLayout(count, cfg.window),
-            "chosen_before": data.ArrayLayout(count, cfg.window),
-            "connected_sum": data.ArrayLayout(count, cfg.window_granules),
-            "chosen_sum": data.ArrayLayout(count, cfg.window_granules),
-            "last": 1,
-        }), reset_less=True)
-        connected, chosen = Signal(cfg.window), Signal(cfg.window)
-        there = Cat(n < w.count for n in range(cfg.window))
-        nonzero = Cat(w.neurons[n].any() for n in range(cfg.window))
-        m.d.comb += [
-            connected.eq(there & (w.index | w.dense.replicate(cfg.window))),
-            chosen.eq(connected & (nonzero | (~w.dynamic).replicate(cfg.window))),
-        ]
+        there, flags = Signal(cfg.window), []
+        m.d.comb += there.eq(~(Const(-1, cfg.window) << w.count))
+        neurons, last = Signal(cfg.window * cfg.data_bits, reset_less=True), Signal()
         with m.If(load):
-            m.d.sync += [flags.neurons.eq(w.neurons), flags.chosen.eq(chosen),
-                         flags.last.eq(w.last)]
-            for bits, name in ((connected, "connected"), (chosen, "chosen")):
-                for g in range(cfg.window_granules):
-                    sums = _prefix(m, bits[g * cfg.tn:(g + 1) * cfg.tn], f"{name}_{g}")
-                    m.d.sync += flags[f"{name}_sum"][g].eq(sums[-1])
-                    for n, before in enumerate(sums[:-1]):
-                        m.d.sync += flags[f"{name}_before"][g * cfg.tn + n].eq(before)
-        return flags
+            m.d.sync += [neurons.eq(w.neurons), last.eq(w.last)]
+        for g in range(cfg.window_granules):
+            m.submodules[f"counts_{g}"] = counts = Shared(Counts, cfg)
+            granule = slice(g * cfg.tn, (g + 1) * cfg.tn)
+            m.d.comb += [counts.index.eq(w.index[granule]), counts.there.eq(there[granule]),
+                         counts.neurons.eq(w.neurons.as_value().word_select(
+                             g, cfg.granule_bits)),
+                         counts.dense.eq(w.dense), counts.dynamic.eq(w.dynamic)]
+            flags.append(Signal(counts_layout(cfg), name=f"flags_{g}", reset_less=True))
+            with m.If(load):
+                m.d.sync += flags[g].eq(counts.o)
+        return neurons, flags, last
 
     def _sums(self, m, load, flags):
         """Counts before each granule; the running base of targets, and the lanes left over."""
         cfg = self.cfg
-        count = range(cfg.window + 1)
-        kept = {"neurons": flags.shape()["neurons"].shape, "chosen": cfg.window,
-                "connected_before": flags.shape()["connected_before"].shape,
-                "chosen_before": flags.shape()["chosen_before"].shape}
-        sums = Signal(data.StructLayout({
-            **kept,
-            "base": data.ArrayLayout(cfg.target_bits, cfg.window_granules),
-            "before": data.ArrayLayout(count, cfg.window_granules),
-            "about": self._about_layout(),
-        }), reset_less=True)
+        neurons, counts, last = flags
+        kept = Signal.like(neurons, name="sums_neurons")
+        about = Signal(self._about_layout(), name="sums_about", reset_less=True)
         base, carry = Signal(cfg.target_bits + 1), Signal(cfg.tn.bit_length())
-        connected = _prefix(m, list(flags.connected_sum), "connected")
-        chosen = _prefix(m, list(flags.chosen_sum), "chosen")
+        connected = prefix(m, [one.connected for one in counts], "connected")
+        chosen = prefix(m, [one.chosen for one in counts], "chosen")
         synapses, total = Signal(cfg.target_bits + 1), Signal(range(cfg.window + cfg.tn))
         m.d.comb += [synapses.eq(base + connected[-1]), total.eq(carry + chosen[-1])]
         lanes = total[:steps_of(cfg.tn)]
+        granules = []
         with m.If(load):
-            m.d.sync += [sums[name].eq(flags[name]) for name in kept]
-            for g in range(cfg.window_granules):
-                m.d.sync += [sums.base[g].eq(base + connected[g]), sums.before[g].eq(chosen[g])]
             m.d.sync += [
-                sums.about.carry.eq(carry), sums.about.total.eq(total),
-                sums.about.last.eq(flags.last), sums.about.synapses.eq(synapses),
-                base.eq(Mux(flags.last, 0, synapses)), carry.eq(Mux(flags.last, 0, lanes)),
+                kept.eq(neurons), about.carry.eq(carry), about.total.eq(total),
+                about.last.eq(last), about.synapses.eq(synapses),
+                base.eq(Mux(last, 0, synapses)), carry.eq(Mux(last, 0, lanes)),
             ]
-        return sums
+            for g, one in enumerate(counts):
+                held = Signal.like(one, name=f"sums_{g}")
+                first = Signal(cfg.target_bits, name=f"base_{g}", reset_less=True)
+                before = Signal(range(cfg.window + 1), name=f"before_{g}", reset_less=True)
+                m.d.sync += [held.eq(one), first.eq(base + connected[g]), before.eq(chosen[g])]
+                granules.append((held, first, before))
+        return kept, granules, about
 
     def _about_layout(self):
         """``total``: the lanes left over (``carry``) and the window's chosen neurons."""
@@ -150,118 +132,115 @@ class NSM(wiring.Component):
                                   "last": 1, "synapses": cfg.target_bits + 1})
 
     def _places(self, m, load, sums):
-        """Each neuron with its target and how far it is to move down."""
+        """What is there, how far it is to move down, and what it is (neuron, target): planes, of
+        bit b of every neuron one each."""
         cfg = self.cfg
-        items = Signal(data.ArrayLayout(data.StructLayout({
-            "item": chosen_layout(cfg), "down": max(1, steps_of(cfg.window)), "there": 1,
-        }), cfg.window), reset_less=True)
+        neurons, granules, its = sums
+        targets, downs, there = [], [], []
+        for g, (counts, base, before) in enumerate(granules):
+            m.submodules[f"places_{g}"] = places = Shared(Places, cfg)
+            m.d.comb += [places.counts.eq(counts), places.base.eq(base), places.before.eq(before),
+                         places.first.eq(g * cfg.tn)]
+            targets += list(places.target)
+            downs += list(places.down)
+            there += list(counts.there)
+        values = [neurons.word_select(n, cfg.data_bits) for n in range(cfg.window)]
         about = Signal(self._about_layout(), reset_less=True)
+        planes = [_plane("there", there), _planes("down", downs),
+                  [*_planes("neuron", values), *_planes("target", targets)]]
         with m.If(load):
-            m.d.sync += about.eq(sums.about)
-            for n in range(cfg.window):
-                g = n // cfg.tn
-                m.d.sync += [
-                    items[n].item.neuron.eq(sums.neurons[n]),
-                    items[n].item.target.eq(sums.base[g] + sums.connected_before[n]),
-                    items[n].down.eq(n - (sums.before[g] + sums.chosen_before[n])),
-                    items[n].there.eq(sums.chosen[n]),
-                ]
-        return items, about
+            m.d.sync += about.eq(its)
+            for plane, bits in (planes[0], *planes[1], *planes[2]):
+                m.d.sync += plane.eq(bits)
+        return (planes[0][0], *([plane for plane, _ in some] for some in planes[1:])), about
 
-    def _compact(self, m, load, items, about, steps):
+    def _compact(self, m, load, planes, about, steps):
         """Some steps of the way down, the smallest first: so no two chosen neurons meet."""
-        now = items
+        there, downs, values = planes
+        takes = []
         for step in steps:
-            after = Signal.like(items, name=f"down_{step}")
-            for n in range(self.cfg.window):
-                here = now[n]
-                m.d.comb += [after[n].eq(here), after[n].there.eq(here.there & ~here.down[step])]
-                if n + (1 << step) < self.cfg.window:
-                    above = now[n + (1 << step)]
-                    with m.If(above.there & above.down[step]):
-                        m.d.comb += after[n].eq(above)
-            now = after
-        return self._register(m, load, now, about, f"compact_{steps[0]}")
+            take = Signal.like(there, name=f"take_{step}")      # what comes from above
+            left = Signal.like(there, name=f"there_{step}")
+            m.d.comb += [take.eq((there & downs[step]) >> (1 << step)),
+                         left.eq((there & ~downs[step]) | take)]
+            there = left
+            takes.append(take)
+            downs = [down if n <= step else self._moved(m, f"down_{n}_{step}", down, [take], [step])
+                     for n, down in enumerate(downs)]
+        values = [self._moved(m, f"item_{n}_{steps[0]}", plane, takes, steps)
+                  for n, plane in enumerate(values)]
+        held = [there, *downs[steps[-1] + 1:], *values]
+        held, about = self._register(m, load, held, about, f"compact_{steps[0]}")
+        rest = len(downs) - steps[-1] - 1
+        return (held[0], [*downs[:steps[-1] + 1], *held[1:1 + rest]], held[1 + rest:]), about
 
-    def _widened(self, items):
-        """The neurons alone, and room for those left over."""
-        empty = Const(0, chosen_layout(self.cfg).size)
-        values = [Value.cast(item.item) for item in items]
-        return data.View(data.ArrayLayout(chosen_layout(self.cfg), len(items) + self.cfg.tn),
-                         Cat(*values, *[empty] * self.cfg.tn))
+    def _moved(self, m, name, plane, takes, steps):
+        m.submodules[name] = block = Shared(Moved, self.cfg.window, tuple(steps))
+        m.d.comb += [block.i.eq(plane), *(block.take[n].eq(t) for n, t in enumerate(takes))]
+        return block.o
 
     def _align(self, m, load, rows, about, steps):
         """Some steps of the way up, by as many lanes as are left over."""
-        now = rows
-        for step in steps:
-            after = Signal(rows.shape(), name=f"up_{step}")
-            for n in range(len(rows)):
-                below = now[n - (1 << step)] if n >= 1 << step else now[n]
-                m.d.comb += after[n].eq(Mux(about.carry[step], below.as_value(),
-                                            now[n].as_value()))
-            now = after
-        return self._register(m, load, now, about, f"align_{steps[0]}")
+        size, raised = self.cfg.window + self.cfg.tn, []
+        for n, plane in enumerate(rows):
+            m.submodules[f"raised_{n}_{steps[0]}"] = block = Shared(Raised, size, tuple(steps))
+            m.d.comb += [block.i.eq(plane),
+                         *(block.up[k].eq(about.carry[step]) for k, step in enumerate(steps))]
+            raised.append(block.o)
+        return self._register(m, load, raised, about, f"align_{steps[0]}")
 
-    def _register(self, m, load, values, about, name):
-        held = Signal(values.shape(), name=name, reset_less=True)
+    def _register(self, m, load, planes, about, name):
+        held = [Signal(len(plane), name=f"{name}_{n}", reset_less=True)
+                for n, plane in enumerate(planes)]
         its = Signal.like(about, name=f"{name}_about", reset_less=True)
         with m.If(load):
-            m.d.sync += [held.eq(values), its.eq(about)]
+            m.d.sync += [its.eq(about), *(a.eq(b) for a, b in zip(held, planes, strict=True))]
         return held, its
 
     def _emit(self, m, valid, load, rows, about):
         """The last stage: a row per cycle. Returns that it is done with its window."""
         cfg = self.cfg
         tn, low = cfg.tn, steps_of(cfg.tn)
-        item = chosen_layout(cfg)
-        held = Signal(rows.shape(), reset_less=True)
-        left = Signal(data.ArrayLayout(item, tn), reset_less=True)
         its = Signal(self._about_layout(), reset_less=True)
         full = Signal(range(cfg.window_granules + 2))   # rows to come; its.total, what they hold
-        first, done = Signal(), Signal()
-        row = Signal(data.ArrayLayout(item, tn))
-        for n in range(tn):
-            m.d.comb += row[n].eq(Mux(first & (n < its.carry), left[n].as_value(),
-                                      held[n].as_value()))
+        first, done, goes, over = Signal(), Signal(), Signal(), Signal(tn)
+        row = []
+        for n, plane in enumerate(rows):
+            m.submodules[f"rows_{n}"] = block = Shared(Rows, cfg.window + tn, tn)
+            m.d.comb += [block.i.eq(plane), block.load.eq(load), block.over.eq(over),
+                         block.goes.eq(goes), block.done.eq(done),
+                         block.keep.eq(valid & (full == 0))]
+            row.append(block.row)
         m.d.comb += [
+            over.eq(Mux(first, ~(Const(-1, tn) << its.carry), 0)),
             self.o.valid.eq(valid & (full != 0)), self.waiting.eq(valid & (full == 0)),
-            self.o.p.lanes.eq(row), self.o.p.synapses.eq(its.synapses),
+            *(self.o.p.lanes[n].eq(Cat(plane[n] for plane in row)) for n in range(tn)),
+            self.o.p.synapses.eq(its.synapses),
             self.o.p.count.eq(Mux(its.total >= tn, tn, its.total)),
             self.o.p.last.eq(its.last & (full == 1)),
             done.eq((full == 0) | ((full == 1) & self.o.ready)),
+            goes.eq(self.o.valid & self.o.ready),
         ]
         after = about.total[low:]
-        with m.If(valid & self.o.valid & self.o.ready):
-            size = item.size * tn
-            m.d.sync += [held.as_value().eq(held.as_value()[size:]), first.eq(0), full.eq(full - 1),
-                         its.total.eq(its.total - tn)]
-            with m.If(done):
-                m.d.sync += left.as_value().eq(held.as_value()[size:2 * size])
-        with m.Elif(valid & (full == 0)):
-            m.d.sync += left.eq(row)
+        with m.If(goes):
+            m.d.sync += [first.eq(0), full.eq(full - 1), its.total.eq(its.total - tn)]
         with m.If(load):
             partial = about.total[:low].any() | (about.total == 0) if low else about.total == 0
-            m.d.sync += [held.eq(rows), its.eq(about), first.eq(1),
-                         full.eq(after + (about.last & partial))]
+            m.d.sync += [its.eq(about), first.eq(1), full.eq(after + (about.last & partial))]
         return done
+
+
+def _plane(name, bits):
+    """A register for the bits, and they."""
+    return Signal(len(bits), name=name, reset_less=True), Cat(bits)
+
+
+def _planes(name, values):
+    """The same for each bit of values of one width."""
+    return [_plane(f"{name}_{b}", [value[b] for value in values])
+            for b in range(len(values[0]))]
 
 
 def _parts(steps, per_stage):
     """The numbers of the steps of each register, in order."""
     return [range(n, min(n + per_stage, steps)) for n in range(0, steps, per_stage)]
-
-
-def _prefix(m, values, name):
-    """Sums of the values before each, and of all: one more than there are."""
-    # Sklansky: log2 levels, so that the last sum is no later than a tree's.
-    sums = [Value.cast(v) for v in values]
-    span = 1
-    while span < len(sums):
-        for block in range(span, len(sums), 2 * span):
-            for n in range(block, min(block + span, len(sums))):
-                out = Signal(range((1 << len(Value.cast(values[0]))) * (n + 1)),
-                             name=f"{name}_{span}_{n}")
-                m.d.comb += out.eq(adder_tree([sums[n], sums[block - 1]]))
-                sums[n] = out
-        span *= 2
-    return [Const(0, 1), *sums]

@@ -17,6 +17,7 @@ import numpy as np
 from rich.console import Console
 
 from golden.cambricon_s.emit import Switches
+from golden.cambricon_s.quantise import Submatrices
 from golden.layers import Layer, effectual_macs
 from golden.program import Memory
 from golden.tensors import Tensors
@@ -25,18 +26,27 @@ from sparseforge import progress
 from sparseforge.networks import network
 from sparseforge.networks.network import Entry
 from sparseforge.pruning.networks import CONV_BITS, FC_BITS, block_for
+from sparseforge.pruning.synthetic import SUBMATRIX
 from sparseforge.report.text import table
 from sparseforge.reproduce.kept import kept
 
 PAPER = PRESETS["paper"]
+CONV_OUTPUTS = 128      # of a sub-matrix of a convolution
 SWITCHES = {"dense": (False, False), "static": (True, False), "dynamic": (False, True),
             "both": (True, True)}
 BUSES = (64, 128, 256, 512, 1024)
 
 
+def cut_for(layer: Layer) -> Submatrices:
+    """Where a layer's codebooks change."""
+    return (Submatrices(outputs=SUBMATRIX, inputs=SUBMATRIX) if layer.is_fc
+            else Submatrices(outputs=CONV_OUTPUTS))
+
+
 def drawn(layer: Layer, weights: float, neurons: float, last: bool = False, seed: int = 0
           ) -> Tensors:
-    """Coarse-grained synthetic tensors of a layer: `weights`, `neurons` are densities."""
+    """Coarse-grained synthetic tensors of a layer: `weights`, `neurons` are densities; each
+    sub-matrix of `cut_for` has values of its own."""
     rng = np.random.default_rng([seed, zlib.crc32(layer.name.encode())])
     block, bits = block_for(layer, last), FC_BITS if layer.is_fc else CONV_BITS
     k, depth, r, s = layer.weights_shape
@@ -45,8 +55,10 @@ def drawn(layer: Layer, weights: float, neurons: float, last: bool = False, seed
     flat = mask.reshape(-1)
     flat[rng.permutation(flat.size)[:max(1, round(weights * flat.size))]] = True
     mask = np.repeat(np.repeat(mask, block.fout, 1)[:, :size], block.fin, 2)[:, :, :depth]
-    values = rng.permutation(np.setdiff1d(np.arange(-3000, 3000), [0]))[:1 << bits]
-    chosen = values[rng.integers(0, len(values), layer.weights_shape)]
+    cut, pool = cut_for(layer), np.setdiff1d(np.arange(-3000, 3000), [0])
+    number = cut.number(layer.weights_shape)
+    values = np.stack([rng.permutation(pool)[:1 << bits] for _ in range(number.max() + 1)])
+    chosen = values[number, rng.integers(0, 1 << bits, layer.weights_shape)]
     there = rng.permutation(np.arange(np.prod(layer.activations_shape))
                             < round(neurons * np.prod(layer.activations_shape)))
     activations = rng.integers(1, 1 << 12, there.size) * there
@@ -67,7 +79,7 @@ def run(layer: Layer, given: Tensors, switches: str, cfg: CambriconSConfig = PAP
         given = replace(given, weights=full.astype(np.int16))
     # Outputs decide no cycle: they are taken as zeros.
     program = compile([replace(layer, shift=0)], [given], cfg,
-                      known=[np.zeros(layer.outputs_shape, np.int64)],
+                      known=[np.zeros(layer.outputs_shape, np.int64)], cuts=[cut_for(layer)],
                       switches=Switches(static, dynamic))
     report = cycles(program)
     size = cfg.beat_bytes

@@ -1,23 +1,59 @@
-"""Random layers on the Top in Icarus: outputs, cycles and counters are golden's and the model's."""
+"""Random layers on the Top: outputs, cycles and counters are golden's and the model's."""
+
+import random
 
 import pytest
 
 from hw.cambricon_s.config import PRESETS
+from hw.emit import emit
+from sim.common import cover
 from sim.common.design import BENCH
 from tests.cambricon_s.design import CAMBRICON
-from tests.common.harness import STALLS
+from tests.common.harness import STALLS, random_memory
+from tests.common.random_layers import SEEDS
 
-SHORT = 400         # instructions, so that Icarus is done within seconds
+SHORT = 400         # instructions of a layer, so that Icarus is done within seconds
+
+
+def run(cases, build, memory=BENCH, **options):
+    given = [one.program for one in cases]
+    runs = CAMBRICON.rtl.run(build, given, memory=memory, **options)
+    CAMBRICON.check(cases, runs, None if options else memory)
+
+
+def short(config, first, count):
+    """The shorter ones of the cases."""
+    cases = [one for one in CAMBRICON.cases(config, first, 2 * count)
+             if one.program.passes[0].words <= SHORT]
+    return cases[:count]
+
+
+def test_random_layers_in_icarus():
+    config = PRESETS["tiny"]
+    run(short(config, 0, SEEDS // 2), CAMBRICON.rtl.build(config, "icarus"))
 
 
 @pytest.mark.regress
 @pytest.mark.parametrize("preset", ["tiny", "small"])
-def test_random_layers(preset):
+def test_more_random_layers_in_icarus(preset):
     config = PRESETS[preset]
-    cases = [one for one in CAMBRICON.cases(config, first=0, count=40)
-             if one.program.passes[0].words <= SHORT]
-    assert len(cases) >= 10
-    build = CAMBRICON.rtl.build(config, "icarus")
-    programs = [one.program for one in cases]
-    CAMBRICON.check(cases, CAMBRICON.rtl.run(build, programs), BENCH)
-    CAMBRICON.check(cases, CAMBRICON.rtl.run(build, programs, stalls={**STALLS, "seed": 3}), None)
+    cases, build = short(config, 100, 20), CAMBRICON.rtl.build(config, "icarus")
+    run(cases, build)
+    run(cases, build, stalls={**STALLS, "seed": 3})
+
+
+@pytest.mark.parametrize("preset", ["tiny", "small"])
+def test_random_layers_in_verilator(preset):
+    config = PRESETS[preset]
+    cases, build = CAMBRICON.cases(config, 5000), CAMBRICON.rtl.build(config, "verilator")
+    run(cases, build)
+    run(cases[::2], build, memory=random_memory(random.Random(4)))
+    run(cases[1::2], build, stalls={**STALLS, "seed": 7})
+
+
+def test_cover_points_name_signals():
+    """A renamed signal would leave its point out."""
+    watched = cover.instrument(emit(CAMBRICON.rtl.top(PRESETS["tiny"]), "cambricon_s"),
+                               CAMBRICON.rtl.points)
+    assert not [point for point in CAMBRICON.rtl.points if cover.SAID + point.name not in
+                watched.verilog]
