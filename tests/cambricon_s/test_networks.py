@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from golden import outputs
 from golden.cambricon_s.compile import compile
 from golden.tensors import Tensors, synthetic
 from hw.cambricon_s.config import PRESETS
@@ -10,7 +11,7 @@ from sim.common.design import BENCH
 from sparseforge.networks import digits, network
 from sparseforge.pruning.stored import shipped
 from sparseforge.reproduce.cambricon_s import cut_for, drawn
-from tests.cambricon_s.design import CAMBRICON, golden
+from tests.cambricon_s.design import CAMBRICON
 from tests.common.harness import Case
 
 PAPER = PRESETS["paper"]
@@ -22,28 +23,25 @@ def paper():
     return CAMBRICON.rtl.build(PAPER, "verilator", memory_bytes=LARGEST_IMAGE)
 
 
-def network_case(name, config, first=0, count=1):
-    """A shipped network as one program over some held-out digits; their labels."""
+def network_case(name, config, number):
+    """A shipped network on a held-out digit, as one program; the digit's label."""
     stored, _ = shipped(name)
     images, labels = digits.images()
-    pixels = np.rint(images[first:first + count]).astype(np.int64)
-    layers = [one.layer.batched(count) if hasattr(one.layer, "batched") else one.layer
-              for one in stored]
-    tensors = [Tensors(one.weights, pixels[0] if n == 0 else np.zeros(
-        one.layer.activations_shape, np.int64), one.bias) for n, one in enumerate(stored)]
-    tensors[0] = Tensors(tensors[0].weights, pixels[0].reshape(layers[0].activations_shape),
-                         tensors[0].bias)
+    tensors = [Tensors(one.weights, np.zeros(one.layer.activations_shape, np.int64), one.bias)
+               for one in stored]
+    pixels = np.rint(images[number]).astype(np.int64)
+    tensors[0].activations[:] = pixels.reshape(tensors[0].activations.shape)
+    layers = [one.layer for one in stored]
     program = compile(layers, tensors, config, cuts=[one.cut for one in stored])
-    return Case(first, layers, tensors, program), labels[first]
+    return Case(number, layers, tensors, program), labels[number]
 
 
 def check_digits(build, config, name, count):
-    right = 0
     cases, labels = zip(*(network_case(name, config, n) for n in range(count)), strict=True)
     runs = CAMBRICON.rtl.run(build, [one.program for one in cases])
     CAMBRICON.check(cases, runs, BENCH)
-    for run, label in zip(runs, labels, strict=True):
-        right += int(np.argmax(run.outputs()[0]) == label)
+    right = sum(int(np.argmax(run.outputs()[0]) == label)
+                for run, label in zip(runs, labels, strict=True))
     assert right >= count - 1
 
 
@@ -61,12 +59,10 @@ def real(name, wanted):
 
 def check_layer(build, layer, tensors, cuts=None):
     """Outputs, cycles, counters (index and synapse beats among them) are the models'."""
-    from golden import outputs
     result, = outputs.outputs([layer], [tensors], PAPER.acc_bits)
     case = Case(0, [result.layer], [tensors],
                 compile([result.layer], [tensors], PAPER, known=[result.outputs], cuts=cuts))
     run, = CAMBRICON.rtl.run(build, [case.program], max_cycles=1 << 24)
-    assert golden
     CAMBRICON.check([case], [run], BENCH)
     print(f"{layer.name}: {sum(run.cycles)} cycles, {run.counters}, {run.wall_s:.1f} s")
 
