@@ -58,7 +58,8 @@ class LayerOptions:
     activation_density: Annotated[float | None, _option(
         _FORM, "--activation-density", "of synthetic tensors, 0 to 1 [1, or the network's]")] = None
     weight_block: Annotated[str | None, _option(
-        _FORM, "--weight-block", "FIN,FOUT,KX,KY: prune synthetic weights in blocks")] = None
+        _FORM, "--weight-block", "FIN,FOUT,KX,KY: prune synthetic weights in blocks "
+        "[cambricon_s: its own]")] = None
     seed: Annotated[int | None, _option(
         _FORM, "--seed", "of synthetic tensors; first image of digits [0]")] = None
     relu: Annotated[bool, _option(_ANY, "--relu", "ReLU on the outputs")] = False

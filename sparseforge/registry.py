@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -91,7 +91,9 @@ class Dense:
 class Shape:
     """What the reports need of a config: multipliers, PEs, widths in bits.
 
-    `ratio`: cycles of clk per cycle of the multipliers, at which the dense machine runs.
+    `ratio`: cycles of clk per cycle of the multipliers, at which the dense machine runs. `blocks`:
+    in which blocks (fin, fout, kx, ky) synthetic weights of a layer are zero or not, unless
+    --weight-block says so; one by one if None.
     """
 
     multipliers: int
@@ -101,6 +103,7 @@ class Shape:
     memory_bits: int
     extra: Mapping[str, Any] = field(default_factory=dict)
     ratio: int = 1
+    blocks: Callable[[Layer], tuple[int, int, int, int]] | None = None
 
 
 class Design(Protocol):

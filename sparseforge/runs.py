@@ -161,7 +161,7 @@ def _last(run: Measured) -> np.ndarray:
 def _programs(setting: Setting, work: Workload, what: str) -> Iterator[tuple[list[Step], Any]]:
     """Each job and its compiled program, with progress; refusals are the user's to mend."""
     shape = setting.design.shape(setting.config)
-    jobs = work.jobs(shape.data_bits, shape.acc_bits)
+    jobs = work.jobs(shape.data_bits, shape.acc_bits, shape.blocks)
     with user_input():
         first = next(jobs)
 

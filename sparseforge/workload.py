@@ -12,7 +12,7 @@ from golden import layers, tensors
 from golden.layers import Layer, Pool
 from golden.tensors import Tensors
 from sparseforge.networks import Entry, Network, network
-from sparseforge.networks.network import digits_chain, synthesise, synthesise_chain
+from sparseforge.networks.network import Blocks, digits_chain, synthesise, synthesise_chain
 from sparseforge.options import LayerOptions
 
 _SHAPED = ("stride", "pad", "groups")
@@ -44,15 +44,22 @@ class Workload:
     network: Network | None = None
     compared: tuple[str, ...] = ()
 
-    def jobs(self, data_bits: int, acc_bits: int) -> Iterator[list[Step]]:
-        """The jobs, tensors drawn or loaded for these widths.
+    def jobs(self, data_bits: int, acc_bits: int, blocks: Blocks | None = None
+             ) -> Iterator[list[Step]]:
+        """The jobs, tensors drawn or loaded for these widths; synthetic weights in a layer's
+        `blocks`, unless the command line names them.
 
         Raises ValueError on tensors that do not fit; AccumulatorOverflow unless allowed.
         """
         options = self.options
+        if options.weight_block is not None:
+            fin, fout, kx, ky = _numbers("--weight-block", options.weight_block, "FIN,FOUT,KX,KY")
+
+            def blocks(layer: Layer) -> tuple[int, int, int, int]:
+                return fin, fout, kx, ky
         if self.network is None:
             pairs = iter([_own(options) if options.weights else
-                          _synthetic(options, data_bits, acc_bits)])
+                          _synthetic(options, data_bits, acc_bits, blocks)])
             yield from ([self._step(pair, data_bits, acc_bits)] for pair in pairs)
             return
         if self.network.trained:
@@ -61,7 +68,8 @@ class Workload:
         entries = [_changed(entry, options) for entry in self.network.pick(options.layer)]
         chained = self.network.chain and options.layer is None
         draw = synthesise_chain if chained else synthesise
-        pairs = draw(entries, seed=options.seed or 0, data_bits=data_bits, acc_bits=acc_bits)
+        pairs = draw(entries, seed=options.seed or 0, data_bits=data_bits, acc_bits=acc_bits,
+                     blocks=blocks)
         steps = (self._step(pair, data_bits, acc_bits) for pair in pairs)
         if chained:
             yield list(steps)
@@ -96,7 +104,6 @@ def workload(options: LayerOptions) -> Workload:
     form = given[0]
     _only(options, _SHAPED, form, ("--shape", "--weights"))
     _only(options, _DRAWN, form, ("--shape", "--network"))
-    _only(options, ("weight_block",), form, ("--shape",))
     _only(options, _FILES, form, ("--weights",))
     _only(options, ("layer",), form, ("--network",))
     if form == "--network":
@@ -121,8 +128,8 @@ def _of_network(options: LayerOptions) -> Workload:
     if options.output and len(entries) != 1:
         raise ValueError("--output must come with one layer: name it with --layer")
     if net.trained:
-        _only(options, ("weight_density", "activation_density"), f"--network {net.name}",
-              ("--shape",))
+        _only(options, ("weight_density", "activation_density", "weight_block"),
+              f"--network {net.name}", ("--shape",))
     name = net.name if options.layer is None else f"{net.name}/{options.layer}"
     chained = net.chain and options.layer is None
     for entry in entries:
@@ -176,16 +183,16 @@ def _shaped(options: LayerOptions) -> dict[str, Any]:
     return {**{n: v for n, v in given.items() if v is not None}, **_after(options)}
 
 
-def _synthetic(options: LayerOptions, data_bits: int, acc_bits: int) -> tuple[Layer, Tensors]:
+def _synthetic(options: LayerOptions, data_bits: int, acc_bits: int, blocks: Blocks | None
+               ) -> tuple[Layer, Tensors]:
     sizes = _numbers("--shape", str(options.shape), "C,H,W,K,R,S")
     fields: dict[str, Any] = dict(zip("chwkrs", sizes, strict=True))
     layer = Layer(**fields, **_shaped(options))
-    block = _numbers("--weight-block", options.weight_block or "1,1,1,1", "FIN,FOUT,KX,KY")
     weight, activation = (1.0 if given is None else given for given in (
         options.weight_density, options.activation_density))
     return layer, tensors.synthetic(
         layer, weight_density=weight, activation_density=activation, seed=options.seed or 0,
-        data_bits=data_bits, acc_bits=acc_bits, block=block)    # type: ignore[arg-type]
+        data_bits=data_bits, acc_bits=acc_bits, block=blocks(layer) if blocks else (1, 1, 1, 1))
 
 
 def _own(options: LayerOptions) -> tuple[Layer, Tensors]:

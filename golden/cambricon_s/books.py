@@ -78,7 +78,7 @@ class Books:
                     continue
                 here = stage.of(group)[:, places]
                 seen[np.ascontiguousarray(here).view(np.uint16)] = True
-                stored = self.dense or stage.connected[group.number][places]
+                stored = self.dense or stage.connected[group.number][:, places]
                 zero = zero or bool(((here == 0) & stored).any())
                 if seen.sum() > ENTRIES + 1:
                     break

@@ -49,9 +49,8 @@ def compile(layers: Sequence[Layer], tensors: Sequence[Tensors], config: Cambric
         check(layer, given, config)
     results = arithmetic.outputs(layers, tensors, config.acc_bits, known=known)
     final = [result.layer for result in results]
-    size = record_bytes([bits for _, bits in DESCRIPTOR_FIELDS], config.memory_bits)
     image = Image(base, config.memory_bits, config.addr_bits)
-    image.append(bytes(size * len(layers)))
+    image.append(bytes(descriptor_bytes(config) * len(layers)))
     cut = cuts or [GLOBAL] * len(layers)
     passes: list[CambriconPass] = []
     source, producer = 0, None
@@ -66,10 +65,23 @@ def compile(layers: Sequence[Layer], tensors: Sequence[Tensors], config: Cambric
         density = _density(neurons) if switches.dynamic else 1.0
         books = Books(one, not switches.static)
         chosen = tilings[n] if tilings else tiling(one, books, switches.static, density, memory)
-        passes.append(_program(one, books, chosen, switches, image, source, target, n == 0))
+        words = Emitter(one, books, chosen, switches, image, source, target, n == 0).emit().words()
+        passes.append(written(one, words, chosen, switches, image, source, target))
         planes.append((target, one.output.fill(_planes(one.output, layer, results[n].outputs),
                                                config.data_bits)))
         source, producer = target, one.output
+    return seal(passes, final, image, planes, config)
+
+
+def descriptor_bytes(config: CambriconSConfig) -> int:
+    return record_bytes([bits for _, bits in DESCRIPTOR_FIELDS], config.memory_bits)
+
+
+def seal(passes: Sequence[CambriconPass], layers: Sequence[Layer], image: Image,
+         planes: Sequence[tuple[int, bytes]], config: CambriconSConfig) -> Program:
+    """The program of passes, whose descriptors are at the begin of the image; `planes`: what a run
+    leaves there, as (address, bytes)."""
+    base, size = image.base, descriptor_bytes(config)
     whole = image.whole()
     for n, made in enumerate(passes):
         record = pack_record([(name, bits, value) for (name, bits), value in zip(
@@ -79,7 +91,7 @@ def compile(layers: Sequence[Layer], tensors: Sequence[Tensors], config: Cambric
     expected = bytearray(whole)
     for at, data in planes:
         expected[at - base:at - base + len(data)] = data
-    return Program(config=config, layers=tuple(final), segments=(Segment(
+    return Program(config=config, layers=tuple(layers), segments=(Segment(
         image=bytes(whole), expected=bytes(expected), base=base, desc_addr=base,
         passes=tuple(passes)),))
 
@@ -95,10 +107,10 @@ def _planes(plane: Plane, layer: Layer, values: np.ndarray) -> np.ndarray:
     return values.reshape(plane.images, plane.channels, plane.h, plane.w)
 
 
-def _program(one: Stage, books: Books, chosen: Tiling, switches: Switches, image: Image,
-             source: int, target: int, fixed: bool) -> CambriconPass:
+def written(one: Stage, words: Sequence[dict[str, Slot]], chosen: Tiling, switches: Switches,
+            image: Image, source: int, target: int) -> CambriconPass:
+    """The pass of these words, with room for them in the image."""
     cfg = one.cfg
-    words = Emitter(one, books, chosen, switches, image, source, target, fixed).emit().words()
     line = line_beats(cfg) * cfg.beat_bytes
     at = image.end
     for n, word in enumerate(words):

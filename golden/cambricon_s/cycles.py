@@ -30,7 +30,8 @@ from golden.program import Memory
 from hw.cambricon_s.config import CambriconSConfig
 from hw.cambricon_s.instruction import CHOICES, DESCRIPTOR_FIELDS, line_beats
 
-CAUSES = ("idle", "multiply", "view", "exhausted", "latency", "nbout", "nbin", "sib", "sb", "book")
+CAUSES = ("idle", "multiply", "view", "exhausted", "latency", "nbout", "nbin", "sib", "sb", "book",
+          "imbalance")
 BEATS = tuple(f"beats_{name}" for name in CHOICES["buffer"])
 BURST, IN_FLIGHT, TICKETS = 16, 8, 8
 NEVER = np.int64(1) << 60
@@ -46,7 +47,7 @@ EMPTY, FILLING, CLOSED, FULL, LEAVING = range(5)
 @dataclass(frozen=True)
 class PassReport:
     """One program: `begin`, the cycle in which its descriptor is seen, `end`, in which it is taken;
-    cycles by cause between them, counters."""
+    PE-cycles by cause between them, counters."""
 
     begin: int
     end: int
@@ -74,8 +75,8 @@ class Report:
     def causes(self) -> dict[str, int]:
         """They sum to PEs × cycles."""
         total = {name: sum(one.causes[name] for one in self.passes) for name in CAUSES}
-        total["idle"] += self.cycles - sum(total.values())
-        return {name: count * self.config.tm for name, count in total.items()}
+        total["idle"] += self.cycles * self.config.tm - sum(total.values())
+        return total
 
     @property
     def counters(self) -> dict[str, int]:
@@ -84,7 +85,7 @@ class Report:
 
     @property
     def macs_done(self) -> int:
-        return self.counters["lanes"] * self.config.tm
+        return self.counters["lanes"] * self.config.tm // self.config.selectors
 
     @property
     def read_beats(self) -> int:
@@ -142,16 +143,18 @@ def _pass(one: CambriconPass, does: Work, reader: axi.Reader, writer: axi.Writer
         there[n, one.slots[unit][:, 0]] = True
     sizes = np.array([cfg.ib_words // 2, cfg.queue_words, stages(cfg), cfg.beat_bytes], np.int64)
     lacks, beats = np.zeros(6, np.int64), np.zeros(len(BEATS), np.int64)
-    end, covered, written = _run(there, load, compute, store, does.cost, does.first, sizes, reader,
-                                 writer, seen, lacks, beats)
+    end, covered, waited, written = _run(there, load, compute, store, does.cost, does.first,
+                                         does.ends, sizes, reader, writer, seen, lacks, beats)
     if end < 0:
         raise ValueError(f"{one.layer.name}: the program must come to its end")
     tally = does.tally.sum(0)
-    causes = {"multiply": tally[MULTIPLY], "view": tally[VIEW], "exhausted": tally[EXHAUSTED],
-              "latency": covered - tally[MULTIPLY] - tally[VIEW] - tally[EXHAUSTED],
-              "nbout": lacks[NBOUT], "nbin": lacks[NBIN], "sib": lacks[SIB], "sb": lacks[SB],
-              "book": lacks[BOOK]}
-    causes["idle"] = end - seen - sum(causes.values())
+    pes = cfg.tm // cfg.selectors       # that a selector serves
+    does_work = {"multiply": tally[MULTIPLY] * pes, "view": tally[VIEW] * pes,
+                 "exhausted": tally[EXHAUSTED] * pes, "imbalance": waited * pes}
+    causes = {**does_work, "latency": covered * cfg.tm - sum(does_work.values()),
+              "nbout": lacks[NBOUT] * cfg.tm, "nbin": lacks[NBIN] * cfg.tm,
+              "sib": lacks[SIB] * cfg.tm, "sb": lacks[SB] * cfg.tm, "book": lacks[BOOK] * cfg.tm}
+    causes["idle"] = (end - seen) * cfg.tm - sum(causes.values())
     counters = {"lanes": tally[LANES], "issues": tally[ISSUES], "segments": tally[SEGMENTS],
                 **dict(zip(BEATS, beats, strict=True)), "beats_store": written}
     return PassReport(seen, int(end), {name: int(causes[name]) for name in CAUSES},
@@ -193,26 +196,39 @@ def _fetch(reader, writer, at, first, beats):
 
 
 @njit
-def _walk(cost, first, last, start, stages, ring, count, before):
-    """A COMPUTE's windows, taken in `start`. `ring`: the cycles in which the last windows left
-    Emit, `count` of them so far; `before`: (A, L) of the last window. Returns (A, L) of its own
-    last one and the count."""
-    given, left = before
-    size = len(ring)
+def _walk(cost, ends, first, last, start, stages, ring, count, before):
+    """A COMPUTE's windows, taken in `start`. `ring`: for each selector the cycles in which the last
+    windows left Emit, `count` of them so far; `before`: (A, D) of the last window, the cycles in
+    which its addresses were given and in which it left the feed. Returns (A, D) of its own last
+    one, the cycle in which that left Emit everywhere, the count, cycles that selectors waited."""
+    given, gone = before
+    selectors, size = ring.shape
+    waited, until = 0, np.int64(0)
     for n in range(first, last):
-        given = max(given + 1, start + 1)
-        if count >= size:
-            given = max(given, ring[count % size])
-        left = max(given + 1 + stages, left + 1) + cost[n] - 1
-        ring[count % size] = left
+        given = max(given + 1, start + 1, gone)
+        gone = max(given + 1, gone + 1)
+        if count >= stages:
+            for k in range(selectors):
+                gone = max(gone, ring[k, (count - stages) % size])
+        until, least = np.int64(0), np.int64(0)
+        for k in range(selectors):
+            before_it = ring[k, (count - 1) % size] if count else np.int64(-1)
+            left = max(gone + stages, before_it + 1) + cost[k, n] - 1
+            ring[k, count % size] = left
+            until, least = max(until, left), least + left
+        if ends[n]:
+            waited += selectors * until - least
+            ring[:, count % size] = until
         count += 1
-    return given, left, count
+    return given, gone, until, count, waited
 
 
 @njit
-def _run(there, load, compute, store, cost, first, sizes, reader, writer, begin, lacks, beats):
+def _run(there, load, compute, store, cost, first, ends_of, sizes, reader, writer, begin, lacks,
+         beats):
     """From the descriptor's first cycle until it is taken. Returns (that cycle, cycles with a
-    COMPUTE on its way through feed and NSM, beats stored); (-1, …) if nothing moves any more."""
+    COMPUTE on its way through feed and NSM, cycles that selectors waited for others, beats
+    stored); (-1, …) if nothing moves any more."""
     half, depth, stages, beat = sizes[0], sizes[1], sizes[2], sizes[3]
     words, now = there.shape[1], begin
     state, then = np.zeros((6, 2), np.int64), np.zeros((6, 2), np.int64)
@@ -223,9 +239,9 @@ def _run(there, load, compute, store, cost, first, sizes, reader, writer, begin,
     running = False
     # LOAD: rows left, whether their command is given; tickets; the beats left of the first one.
     rows, given, row_at, tickets, ticket, left, finishing = 0, False, 0, 0, 0, 0, False
-    # COMPUTE: its last window's addresses, its end in Emit.
-    ring, count = np.zeros(stages + 1, np.int64), 0
-    ends, until, covered = np.int64(-1), np.int64(-1), 0
+    # COMPUTE: its last window's addresses, when that left the feed, its end in Emit.
+    ring, count = np.zeros((len(cost), stages + 1), np.int64), 0
+    ends, gone, until, covered, waited = np.int64(-1), np.int64(-1), np.int64(-1), 0, 0
     # STORE: under way, pixels, when its beats are offered, its beats, regions without responses.
     busy, pixel, offered, size, lacking, stored = False, 0, NEVER, 0, 0, 0
     quiet = 0
@@ -242,7 +258,7 @@ def _run(there, load, compute, store, cost, first, sizes, reader, writer, begin,
         load_busy = rows > 0 or tickets > 0 or finishing
         if (running and read_words == words and not waits and level.sum() == 0 and not load_busy
                 and now > until + 8 and not busy and lacking == 0):
-            return now, covered, stored
+            return now, covered, waited, stored
         # CP
         hand = waits
         if waits:
@@ -315,8 +331,9 @@ def _run(there, load, compute, store, cost, first, sizes, reader, writer, begin,
         if take:
             moved = True
             taken[1] += 1
-            ends, until, count = _walk(cost, first[k], first[k + 1], now, stages, ring, count,
-                                       (ends, until))
+            ends, gone, until, count, more = _walk(cost, ends_of, first[k], first[k + 1], now,
+                                                   stages, ring, count, (ends, gone))
+            waited += more
             then[NBOUT, compute[8, k]] = CLOSED if compute[10, k] else FILLING
             if compute[10, k]:
                 full_at[NBOUT, compute[8, k]] = until + 8
@@ -363,5 +380,5 @@ def _run(there, load, compute, store, cost, first, sizes, reader, writer, begin,
         state[:] = then
         quiet = 0 if moved or now <= until else quiet + 1
         if quiet > 1 << 16:
-            return -1, covered, stored
+            return -1, covered, waited, stored
         now += 1

@@ -110,7 +110,7 @@ class Machine:
         self.state = {(name, side): "EMPTY" for name in ("nbin", "sib", "sb", "book", "nbout")
                       for side in (0, 1)}
         self.nbin = np.zeros((2, cfg.nbin_granules * cfg.tn), np.int64)
-        self.sib = np.zeros((2, cfg.sib_words, cfg.window), bool)
+        self.sib = np.zeros((2, cfg.sib_words, cfg.index_bits), bool)
         self.sb = np.zeros((2, cfg.sb_words, cfg.tm, cfg.sb_word_bits // 8), np.uint8)
         self.book = np.zeros((2, 256), np.int64)
         self.used = [0, 0]
@@ -151,9 +151,9 @@ class Machine:
         self.nbin[f["side"], first * tn:(first + size) * tn] = values
 
     def _fill_sib(self, f: Fields, data: np.ndarray, first: int, at: int) -> None:
-        bits = np.unpackbits(data, bitorder="little")[:f["granules"] * self.cfg.window]
+        bits = np.unpackbits(data, bitorder="little")[:f["granules"] * self.cfg.index_bits]
         where = self._place("SIB", first, f["granules"], self.cfg.sib_words)
-        self.sib[f["side"], where] = bits.reshape(-1, self.cfg.window)
+        self.sib[f["side"], where] = bits.reshape(-1, self.cfg.index_bits)
 
     def _fill_sb(self, f: Fields, data: np.ndarray, first: int, at: int) -> None:
         rows = data.reshape(f["granules"], -1)[:, :self.cfg.tm * self.cfg.sb_word_bits // 8]
@@ -184,29 +184,38 @@ class Machine:
                         for name in ("nbin", "sib", "sb", "book")))
 
     def _segment(self, f: Fields) -> tuple[np.ndarray, np.ndarray]:
-        """Which neurons of the runs are connected, and the synapses [Tm, connected]."""
+        """Which neurons of the runs are connected to any PE, and the synapses [Tm, connected]."""
         cfg, run = self.cfg, f["run"]
         runs, per_run = f["outer"] * f["inner"], -(-run // cfg.window)
         if f["dense"]:
-            there = np.ones((runs, run), bool)
+            mine = np.ones((cfg.selectors, runs, run), bool)
         else:
             where = self._place("SIB", f["sib_word"], runs * per_run, cfg.sib_words)
-            whole = self.sib[f["sib_side"], where].reshape(runs, -1)
-            there = whole[:, :run]
-            if whole[:, run:].any():
+            whole = self.sib[f["sib_side"], where].reshape(-1, cfg.selectors, cfg.window)
+            whole = whole.transpose(1, 0, 2).reshape(cfg.selectors, runs, -1)
+            mine = whole[..., :run]
+            if whole[..., run:].any():
                 raise ValueError("INDEX: beyond a run no neuron may be connected")
-        count = int(there.sum())
+        count = int(mine.sum((1, 2)).max())
         if count != f["synapses"]:
             raise ValueError(f"INDEX: {count} synapses, not {f['synapses']}")
         words = -(-count * WIDTHS[f["width"]] // cfg.sb_word_bits)
         at = self._place("SB", f["sb_word"], words, cfg.sb_words)
         raw = self.sb[f["sb_side"], at].transpose(1, 0, 2).reshape(cfg.tm, -1)
         stored = unpack(np.ascontiguousarray(raw), f["width"])[:, :count]
+        there = np.asarray(mine.any(0))
+        out = np.zeros((cfg.tm, int(there.sum())), np.int64)
+        for pe in range(cfg.tm):
+            its = mine[pe % cfg.selectors][there]
+            out[pe, its] = self._values(f, stored[pe, :int(its.sum())])
+        return there, out
+
+    def _values(self, f: Fields, stored: np.ndarray) -> np.ndarray:
         if f["width"] == PLAIN:
-            return there, wrap(stored.astype(np.int64), cfg.data_bits)
-        if count and stored.max() >= self.used[f["book_side"]]:
+            return wrap(stored.astype(np.int64), self.cfg.data_bits)
+        if len(stored) and stored.max() >= self.used[f["book_side"]]:
             raise ValueError(f"CODEBOOK: index {stored.max()}")
-        return there, self.book[f["book_side"]][stored]
+        return self.book[f["book_side"]][stored]
 
     def _places(self, f: Fields) -> np.ndarray:
         """Where in NBin the neurons of each position's runs lie: [positions, runs, run]."""
@@ -234,8 +243,9 @@ class Machine:
     def _add(self, f: Fields, first: np.ndarray, places: np.ndarray, synapses: np.ndarray) -> None:
         sums = self.nbin[f["nbin_side"]][places] @ synapses.T
         side = self.nbout[f["nbout_side"]]
-        before = self.bias[f["book_side"]] if f["begin"] else side[first]
-        side[first] = wrap(before + sums, self.cfg.acc_bits)
+        for vector, total in zip(first, sums, strict=True):     # one may come several times
+            before = self.bias[f["book_side"]] if f["begin"] else side[vector]
+            side[vector] = wrap(before + total, self.cfg.acc_bits)
 
     # STORE.
 

@@ -31,6 +31,7 @@ class CambriconPass:
     source: int                         # address of the input's plane
     target: int                         # of the output's
     slots: dict[str, np.ndarray] = field(repr=False)
+    stored_bytes: int | None = None     # from target on; None: the output's plane
 
     @property
     def output(self) -> Plane:
@@ -39,7 +40,8 @@ class CambriconPass:
     @property
     def stored(self) -> tuple[int, int] | None:
         """The region that it writes."""
-        return self.target, self.target + self.output.size
+        size = self.output.size if self.stored_bytes is None else self.stored_bytes
+        return self.target, self.target + size
 
     def column(self, unit: str, name: str) -> np.ndarray:
         """A field of all slots of a unit."""
@@ -51,7 +53,7 @@ class CambriconPass:
         """Share of the shared index's bits that are set, of all that neurons have a place for."""
         there = sum(int(c.sum()) for c in self.stage.connected)
         total = sum(int((self.stage.inputs[g.part] >= 0).sum()) * self.layer.r * self.layer.s
-                    for g in self.stage.groups)
+                    * len(self.stage.connected[g.number]) for g in self.stage.groups)
         return there / total
 
 

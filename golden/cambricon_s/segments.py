@@ -33,7 +33,8 @@ def unpack(data: np.ndarray, width: int) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """Windows of an index, bool [windows, window] (None: dense), and what it stands for.
+    """Windows of an index, bool [windows, selectors · window] (None: dense), and what it stands
+    for: `synapses` of each PE at most.
 
     `rows`: uint8 [SB words, bytes of a row of Tm words].
     """
@@ -54,26 +55,35 @@ def segment(weights: np.ndarray, book: Book, cfg: CambriconSConfig, dense: bool)
     """From the weights [outputs, runs, neurons of a run], each run in windows of its own."""
     outputs, runs, run = weights.shape
     per_run = -(-run // cfg.window)
-    there = np.ones((runs, run), bool) if dense else (weights != 0).any(0)
-    index = np.zeros((runs, per_run * cfg.window), bool)
-    index[:, :run] = there
-    chosen = weights[:, there]
-    count, width = chosen.shape[1], book.width
+    there = np.zeros((cfg.selectors, runs, run), bool)
+    if dense:
+        there[:] = True
+    elif cfg.shared_index:
+        there[0] = (weights != 0).any(0)
+    else:
+        there[:outputs] = weights != 0
+    index = np.zeros((cfg.selectors, runs, per_run * cfg.window), bool)
+    index[..., :run] = there
+    count, width = int(there.sum((1, 2)).max()), book.width
     size, per_word = words(count, width, cfg), cfg.sb_word_bits // WIDTHS[width]
+    # PEs without an output have synapses of 0.
+    none = book.values.index(0) if 0 in book.values else 0
     synapses = np.zeros((cfg.tm, size * per_word), np.uint16)
-    synapses[:outputs, :count] = book.encode(chosen)
-    if 0 in book.values:                # PEs without an output have synapses of 0
-        synapses[outputs:, :count] = book.values.index(0)
+    synapses[outputs:, :count] = none
+    for pe in range(outputs):
+        chosen = book.encode(weights[pe][there[pe % cfg.selectors]])
+        synapses[pe, :len(chosen)] = chosen
     packed = pack(synapses, width).reshape(cfg.tm, size, cfg.sb_word_bits // 8)
     rows = np.zeros((size, cfg.sb_beats * cfg.beat_bytes), np.uint8)
     rows[:, :cfg.tm * cfg.sb_word_bits // 8] = packed.transpose(1, 0, 2).reshape(
         size, cfg.tm * cfg.sb_word_bits // 8)
-    return Segment(runs * per_run, None if dense else index.reshape(-1, cfg.window), count, width,
-                   rows)
+    windows = index.reshape(cfg.selectors, -1, cfg.window).transpose(1, 0, 2)
+    return Segment(runs * per_run, None if dense else windows.reshape(-1, cfg.index_bits), count,
+                   width, rows)
 
 
 def index_bytes(index: np.ndarray) -> bytes:
-    """SIB words one after the other: bool [windows, window]."""
+    """SIB words one after the other: bool [windows, index_bits]."""
     return np.packbits(index.reshape(-1), bitorder="little").tobytes()
 
 

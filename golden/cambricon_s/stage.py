@@ -144,8 +144,10 @@ class Stage:
 
     @cached_property
     def connected(self) -> tuple[np.ndarray, ...]:
-        """For each output group the shared index, bool [places, R, S]."""
-        return tuple((self.of(group) != 0).any(0) for group in self.groups)
+        """For each output group its indices, bool [selectors, places, R, S]."""
+        shared = self.cfg.shared_index
+        return tuple((self.of(group) != 0).any(0, keepdims=True) if shared
+                     else self.of(group) != 0 for group in self.groups)
 
 
 def output_plane(layer: Layer, cfg: CambriconSConfig) -> Plane:

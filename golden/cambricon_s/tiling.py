@@ -97,15 +97,16 @@ class Search:
         self._sets = cache(self._segments)
 
     def _counts(self, static: bool) -> np.ndarray:
-        """Connected synapses: int64 [output groups, granules, R, S]."""
+        """Connected synapses: int64 [selectors, output groups, granules, R, S]."""
         stage, tn = self.stage, self.cfg.tn
         layer = stage.layer
-        out = np.zeros((len(stage.groups), self.parts, layer.r, layer.s), np.int64)
+        out = np.zeros((self.cfg.selectors, len(stage.groups), self.parts, layer.r, layer.s),
+                       np.int64)
         for group in stage.groups:
             there = stage.connected[group.number]
-            n = len(there) // tn
-            out[group.number, :n] = (there.reshape(n, tn, layer.r, layer.s).sum(1) if static
-                                     else tn)
+            k, n = len(there), there.shape[1] // tn
+            out[:k if static else None, group.number, :n] = (
+                there.reshape(k, n, tn, layer.r, layer.s).sum(2) if static else tn)
         return out
 
     def _width(self, chunk: int) -> int:
@@ -124,18 +125,19 @@ class Search:
         synapses, and of the last axes its windows; of all, the width. None if a side does not
         hold a set."""
         cfg, layer = self.cfg, self.stage.layer
-        sums = np.add.reduceat(self.counts, range(0, self.parts, chunk), axis=1)
-        sums = np.add.reduceat(sums, range(0, layer.s, kernel_columns), axis=3)
+        sums = np.add.reduceat(self.counts, range(0, self.parts, chunk), axis=2)
+        sums = np.add.reduceat(sums, range(0, layer.s, kernel_columns), axis=4)
         pad = -layer.r % kernel_rows
-        sums = np.pad(sums, ((0, 0), (0, 0), (0, pad), (0, 0)))
-        split = sums.reshape(*sums.shape[:2], -1, kernel_rows, sums.shape[3])
+        sums = np.pad(sums, ((0, 0), (0, 0), (0, 0), (0, pad), (0, 0)))
+        split = sums.reshape(*sums.shape[:3], -1, kernel_rows, sums.shape[4])
         run = kernel_columns * chunk * cfg.tn
         windows = -(-run // cfg.window)
         if run > RUN_LIMIT or windows * kernel_rows > min(cfg.sib_words, 255):
             return None
         if block:
-            split = split.sum(3, keepdims=True)
+            split = split.sum(4, keepdims=True)
             windows *= kernel_rows
+        split = split.max(0)            # of the PE that has the most
         width = self._width(chunk)
         rows = -(-split * WIDTHS[width] // cfg.sb_word_bits)
         if rows.sum(3).max() > min(cfg.sb_words, 255) or split.max() > SEGMENT_LIMIT:
@@ -176,7 +178,7 @@ class Search:
         views = max(1.0, cfg.tn / self.density / seen) if self.density else 1.0
         compute = positions * float(vectors.sum()) * views
         rows = -(-synapses * WIDTHS[width] // cfg.sb_word_bits)
-        index = -(-int(windows) * synapses.shape[3] * cfg.window // cfg.memory_bits)
+        index = -(-int(windows) * synapses.shape[3] * cfg.index_bits // cfg.memory_bits)
         of_sets = float(rows.sum()) * cfg.sb_beats + groups * sets * (index + 1)
         of_sets += groups * cfg.bias_beats
         once = sets == 1 and t.groups == 1

@@ -29,12 +29,14 @@ COMPUTES = ("nbin_side", "sib_side", "sb_side", "book_side", "release_nbin", "re
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """`cost`: int64 cycles of each window in NSM's last stage, COMPUTE by COMPUTE; `first`: where
-    each COMPUTE's begin, one more than there are; `tally`: int64 [COMPUTEs, 6], the cycles by
-    cause (multiply, view, exhausted), lanes, issues, segments."""
+    """`cost`: int64 [selectors, windows], cycles of each window in NSM's last stage, COMPUTE by
+    COMPUTE; `first`: where each COMPUTE's begin, one more than there are; `ends`: which windows are
+    the last of a segment; `tally`: int64 [COMPUTEs, 6], the cycles by cause (multiply, view,
+    exhausted), lanes, issues (of all selectors), segments."""
 
     cost: np.ndarray
     first: np.ndarray
+    ends: np.ndarray
     tally: np.ndarray
 
 
@@ -53,17 +55,19 @@ def work(segment: Segment, one: CambriconPass) -> Work:
     windows = (named["positions"] * named["outer"] * named["inner"]
                * -(-named["run"] // cfg.window))
     first = np.concatenate([[0], np.cumsum(windows)])
-    cost, tally = np.zeros(first[-1], np.int64), np.zeros((len(windows), 6), np.int64)
+    cost = np.zeros((cfg.selectors, first[-1]), np.int64)
+    ends = np.zeros(first[-1], np.bool_)
+    tally = np.zeros((len(windows), 6), np.int64)
     memory = np.frombuffer(segment.expected, np.uint8)
     neurons = memory.view(f"<i{cfg.data_bits // 8}")
     per_word = cfg.sb_word_bits // np.array(WIDTHS)
     sizes = np.array([cfg.tn, cfg.window, cfg.beat_bytes, cfg.data_bits // 8, segment.base,
-                      cfg.nbin_granules, cfg.sib_words, cfg.sb_view], np.int64)
+                      cfg.nbin_granules, cfg.sib_words, cfg.sb_view, cfg.selectors], np.int64)
     done = _work(np.ascontiguousarray(loads[:, keep]), computes, memory, neurons, sizes, per_word,
-                 first, cost, tally)
+                 first, cost, ends, tally)
     if not done:
         raise ValueError(f"{one.layer.name}: the program must come to its end")
-    return Work(cost, first, tally)
+    return Work(cost, first, ends, tally)
 
 
 @njit
@@ -79,15 +83,16 @@ def _fill(load, k, memory, neurons, sizes, nbin, sib):
             for n in range(granules * tn):
                 nbin[side, out + n] = rows > 0 and neurons[at + n] != 0
     elif to == 1 and rows:
-        for n in range(granules * window):
+        bits = window * sizes[8]
+        for n in range(granules * bits):
             bit = memory[address + (n >> 3)] >> (n & 7) & 1
-            sib[side, first * window + n] = bit
+            sib[side, first * bits + n] = bit
 
 
 @njit
-def _segment(nbin, sib, sizes, f, at, per_word, cost, n, tally):
-    """One position's windows, from window `n` on; returns the next one's number."""
-    tn, window, view = sizes[0], sizes[1], sizes[7]
+def _segment(nbin, sib, sizes, selector, f, at, per_word, cost, ends, n, tally):
+    """One position's windows for one selector, from window `n` on; the next one's number."""
+    tn, window, view, selectors = sizes[0], sizes[1], sizes[7], sizes[8]
     outer, outer_step, inner, inner_step, run = f[11], f[12], f[13], f[14], f[15]
     dense, dynamic = f[18], f[19]
     target, lanes, base, views, word = 0, 0, 0, 0, f[16]
@@ -97,7 +102,7 @@ def _segment(nbin, sib, sizes, f, at, per_word, cost, n, tally):
             for start in range(0, run, window):
                 rows, issues, chosen = 0, 0, 0
                 for k in range(min(window, run - start)):
-                    if not dense and not sib[word * window + k]:
+                    if not dense and not sib[(word * selectors + selector) * window + k]:
                         continue
                     if not dynamic or nbin[begin + start + k]:
                         of = target // per_word
@@ -119,16 +124,16 @@ def _segment(nbin, sib, sizes, f, at, per_word, cost, n, tally):
                 if rows == 0:
                     tally[EXHAUSTED] += 1
                     tally[ISSUES] += last
-                cost[n] = max(1, issues)
+                cost[n], ends[n] = max(1, issues), last
                 n, word = n + 1, word + 1
-    tally[SEGMENTS] += 1
+    tally[SEGMENTS] += selector == 0
     return n
 
 
 @njit
-def _work(load, compute, memory, neurons, sizes, per_word, first, cost, tally):
+def _work(load, compute, memory, neurons, sizes, per_word, first, cost, ends, tally):
     nbin = np.zeros((2, (sizes[5] + sizes[1]) * sizes[0]), np.uint8)
-    sib = np.zeros((2, sizes[6] * sizes[1]), np.uint8)
+    sib = np.zeros((2, sizes[6] * sizes[1] * sizes[8]), np.uint8)
     state = np.zeros((4, 2), np.int64)
     k = n = 0
     loads, computes = load.shape[1], compute.shape[1]
@@ -148,8 +153,12 @@ def _work(load, compute, memory, neurons, sizes, per_word, first, cost, tally):
                 at = first[n]
                 f = compute[:, n]
                 for p in range(f[9]):
-                    at = _segment(nbin[f[0]], sib[f[1]], sizes, f, f[8] + p * f[10],
-                                  per_word[f[17]], cost, at, tally[n])
+                    after = at
+                    for selector in range(sizes[8]):
+                        after = _segment(nbin[f[0]], sib[f[1]], sizes, selector, f,
+                                         f[8] + p * f[10], per_word[f[17]], cost[selector], ends,
+                                         at, tally[n])
+                    at = after
                 for pair in range(4):
                     if compute[4 + pair, n]:
                         state[pair, compute[pair, n]] = EMPTY

@@ -28,7 +28,7 @@ class CambriconSConfig:
     sb_view: int = 2            # SB words that SSM sees at once
     nbin_bytes: int = 8192
     nbout_bytes: int = 8192
-    sib_bytes: int = 1024
+    sib_bytes: int = 1024       # of each index
     sb_bytes: int = 2048        # per PE
     ib_words: int = 64          # instructions
     queue_words: int = 4        # instructions that wait before each unit
@@ -55,6 +55,9 @@ class CambriconSConfig:
         if self.window % self.tn or self.window & (self.window - 1):
             raise ValueError(f"window must be a power of two and at least tn ({self.tn}), "
                              f"not {self.window}")
+        if not self.shared_index and self.tm & (self.tm - 1):
+            raise ValueError(f"tm must be a power of two where each PE has an index of its own, "
+                             f"not {self.tm}")
         if not 4 <= self.table_bits <= 14:
             raise ValueError(f"table_bits must be 4 to 14, not {self.table_bits}")
         if self.ib_words < 4 or self.ib_words % 2:
@@ -73,6 +76,16 @@ class CambriconSConfig:
     @property
     def multipliers(self):
         return self.tm * self.tn
+
+    @property
+    def selectors(self):
+        """NSMs: one for all PEs, or one for each."""
+        return 1 if self.shared_index else self.tm
+
+    @property
+    def index_bits(self):
+        """A SIB word: a window's bits for every selector."""
+        return self.window * self.selectors
 
     @property
     def granule_bits(self):

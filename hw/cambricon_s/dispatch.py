@@ -30,6 +30,9 @@ class Dispatch(wiring.Component):
     o : Out(stream.Signature(issue_layout(cfg)))
     out_of_view : Out(1)
         Lanes of the vector at the input must wait for another view.
+    ends : Out(1), meet : In(1)
+        The vector at the input is a segment's last, and all its lanes could go; they do when
+        the other selectors' can.
     """
 
     def __init__(self, cfg):
@@ -39,7 +42,7 @@ class Dispatch(wiring.Component):
             "word": In(cfg.sb_addr_bits),
             "i": In(stream.Signature(vector_layout(cfg))),
             "o": Out(stream.Signature(issue_layout(cfg))),
-            "out_of_view": Out(1),
+            "out_of_view": Out(1), "ends": Out(1), "meet": In(1),
         })
 
     def elaborate(self, platform):
@@ -63,7 +66,8 @@ class Dispatch(wiring.Component):
             m.d.comb += here[n].eq(left[n] & (words[n] - base < cfg.sb_view))
         whole, load = Signal(), Signal()
         m.d.comb += [
-            whole.eq(left == here), load.eq(self.i.valid & (~self.o.valid | self.o.ready)),
+            whole.eq(left == here), self.ends.eq(self.i.valid & whole & given.last),
+            load.eq(self.i.valid & (~self.o.valid | self.o.ready) & (~self.ends | self.meet)),
             self.i.ready.eq(load & whole), self.out_of_view.eq(self.i.valid & ~whole),
         ]
         with m.If(load):

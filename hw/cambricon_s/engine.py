@@ -7,6 +7,7 @@ from amaranth.lib import enum, wiring
 from hw.common.axi.errors import FIRST_DESIGN_CODE, ErrorCode
 from hw.common.axi.shell import COUNTER_BITS, engine_members
 from hw.common.numeric import adder_tree
+from hw.common.shared import Shared
 from hw.common.stream.fifo import FIFO
 
 from .config import CambriconSConfig
@@ -46,6 +47,7 @@ class Cause(enum.Enum, shape=4):
     SIB = 7
     SB = 8
     BOOK = 9
+    IMBALANCE = 10      # an index per PE: a PE has come to the end of a segment, others have not
 
 
 CAUSES = tuple(cause.name.lower() for cause in Cause)       # PE-cycles
@@ -78,17 +80,24 @@ class Engine(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         cfg = self.cfg
-        blocks = {"cp": CP, "load": Load, "feed": Feed, "nbin": NBin, "sib": SIB, "nsm": NSM,
-                  "dispatch": Dispatch, "nfu": NFU, "store": Store}
+        blocks = {"cp": CP, "load": Load, "feed": Feed, "nbin": NBin, "sib": SIB, "nfu": NFU,
+                  "store": Store}
         for name, cls in blocks.items():
             block = cls(cfg)
             setattr(self, name, block)
             m.submodules[name] = block
+        self.nsms, self.dispatches = [], []
+        for n in range(cfg.selectors):
+            m.submodules[f"nsm_{n}"] = nsm = Shared(NSM, cfg)
+            m.submodules[f"dispatch_{n}"] = dispatch = Shared(Dispatch, cfg)
+            self.nsms.append(nsm)
+            self.dispatches.append(dispatch)
         self.sides = {}
         for name in (*PAIRS, "nbout"):
             m.submodules[f"sides_{name}"] = self.sides[name] = Sides()
         # As many segments as windows between feed and dispatch: never full.
-        m.submodules.segments = self.segments = FIFO(segment_layout(cfg), self.nsm.stages + 2)
+        m.submodules.segments = self.segments = FIFO(segment_layout(cfg),
+                                                     self.nsms[0].block.stages + 2)
         self._run(m)
         self._bus(m)
         self._fills(m)
@@ -108,7 +117,8 @@ class Engine(wiring.Component):
             *(pair.clear.eq(start) for pair in self.sides.values()),
             idle.eq(cp.done & ~cp.load.valid & ~cp.compute.valid & ~cp.store.valid
                     & ~self.load.busy & ~self.feed.busy & ~self.segments.o.valid
-                    & ~self.dispatch.o.valid & ~self.nfu.busy & ~self.store.busy),
+                    & ~Cat(one.o.valid for one in self.dispatches).any() & ~self.nfu.busy
+                    & ~self.store.busy),
             self.descriptor.ready.eq(running & idle),
             self.progress.eq(self.feed.busy | self.segments.o.valid | self.store.moves),
         ]
@@ -155,36 +165,49 @@ class Engine(wiring.Component):
                          cp.state[side].eq(sides["ib"].state[side])]
 
     def _compute(self, m):
-        """Feed, NBin, SIB, NSM, Dispatch, NFU, one behind the other."""
-        feed, nbin, sib, nsm = self.feed, self.nbin, self.sib, self.nsm
-        dispatch, segments, nfu = self.dispatch, self.segments, self.nfu
-        wiring.connect(m, feed.o, nsm.i)
-        wiring.connect(m, nsm.o, dispatch.i)
+        """Feed, NBin, SIB, NSM, Dispatch, NFU, one behind the other. A window goes to all NSMs at
+        once; the last issues of a segment leave together."""
+        feed, nbin, sib = self.feed, self.nbin, self.sib
+        segments, nfu, window = self.segments, self.nfu, self.cfg.window
         segment = Signal(segment_layout(self.cfg))          # of the issue at the output
-        ends = self.nsm.o.valid & self.nsm.o.ready & self.nsm.o.p.last
+        room, meet = Signal(), Signal()
+        m.d.comb += [room.eq(Cat(nsm.i.ready for nsm in self.nsms).all()), feed.o.ready.eq(room),
+                     meet.eq(Cat(one.ends for one in self.dispatches).all())]
+        for n, (nsm, dispatch) in enumerate(zip(self.nsms, self.dispatches, strict=True)):
+            wiring.connect(m, nsm.o, dispatch.i)
+            m.d.comb += [
+                nsm.i.valid.eq(feed.o.valid & room),
+                nsm.i.p.index.eq(feed.o.p.index[n * window:(n + 1) * window]),
+                *(nsm.i.p[name].eq(feed.o.p[name]) for name in
+                  ("neurons", "count", "last", "dense", "dynamic")),
+                dispatch.meet.eq(meet), dispatch.o.ready.eq(1),
+                dispatch.width.eq(segments.o.p.width), dispatch.word.eq(segments.o.p.sb_word),
+                nfu.issued[n].valid.eq(dispatch.o.valid), nfu.issued[n].issue.eq(dispatch.o.p),
+                nfu.issued[n].segment.eq(segment),
+            ]
         m.d.comb += [
             nbin.en.eq(feed.read), nbin.side.eq(feed.nbin_side), nbin.addr.eq(feed.nbin_addr),
             sib.en.eq(feed.read), sib.side.eq(feed.sib_side), sib.word.eq(feed.sib_word),
             feed.neurons.eq(nbin.window.as_value()), feed.index.eq(sib.index),
             segments.i.valid.eq(feed.segment_valid), segments.i.payload.eq(feed.segment),
-            segments.o.ready.eq(ends),
-            dispatch.width.eq(segments.o.p.width), dispatch.word.eq(segments.o.p.sb_word),
-            dispatch.o.ready.eq(1),
-            nfu.issued.valid.eq(dispatch.o.valid), nfu.issued.issue.eq(dispatch.o.payload),
-            nfu.issued.segment.eq(segment),
+            segments.o.ready.eq(meet),
             nfu.store_side.eq(self.store.side), nfu.store_vector.eq(self.store.vector),
             self.store.sums.eq(nfu.stored),
         ]
         m.d.sync += segment.eq(segments.o.payload)
 
-    def _cause(self, m):
-        cause, lack = Signal(Cause), self.feed.lack
-        vector = self.nsm.o
-        with m.If(vector.valid & self.dispatch.out_of_view):
+    def _cause(self, m, n):
+        """Of the PEs that selector n serves."""
+        cause, lack = Signal(Cause, name=f"cause_{n}"), self.feed.lack
+        nsm, dispatch = self.nsms[n], self.dispatches[n]
+        vector = nsm.o
+        with m.If(vector.valid & dispatch.out_of_view):
             m.d.comb += cause.eq(Cause.VIEW)
+        with m.Elif(dispatch.ends & ~dispatch.meet):
+            m.d.comb += cause.eq(Cause.IMBALANCE)
         with m.Elif(vector.valid):
             m.d.comb += cause.eq(Mux(vector.p.count == 0, Cause.EXHAUSTED, Cause.MULTIPLY))
-        with m.Elif(self.nsm.waiting):
+        with m.Elif(nsm.waiting):
             m.d.comb += cause.eq(Cause.EXHAUSTED)
         with m.Elif(self.feed.busy | self.segments.o.valid):
             m.d.comb += cause.eq(Cause.LATENCY)
@@ -196,16 +219,19 @@ class Engine(wiring.Component):
 
     def _count(self, m):
         """PE-cycles by cause, in each cycle one; what was issued; beats."""
-        cause = self._cause(m)
-        issue = self.dispatch.o
-        lanes = Signal(range(self.cfg.tn + 1))
-        m.d.comb += lanes.eq(adder_tree([lane.valid for lane in issue.p.lanes], m=m))
-        events = [*(cause == code for code in Cause),
-                  Mux(issue.valid, lanes, 0), issue.valid, issue.valid & issue.p.last,
+        cfg = self.cfg
+        causes = [self._cause(m, n) for n in range(cfg.selectors)]
+        issues = [dispatch.o for dispatch in self.dispatches]
+        pes = cfg.tm // cfg.selectors       # that a selector serves
+        events = [*(adder_tree([cause == code for cause in causes]) for code in Cause),
+                  adder_tree([lane.valid & issue.valid for issue in issues
+                              for lane in issue.p.lanes], m=m, name="lanes"),
+                  adder_tree([issue.valid for issue in issues]),
+                  issues[0].valid & issues[0].p.last,
                   *self.load.beats, self.write_data.valid & self.write_data.ready]
         for n, (count, event) in enumerate(zip(self.counts, events, strict=True)):
             held = Signal(COUNTER_BITS, name=f"count_{COUNTERS[n]}")
-            m.d.comb += count.eq(held * self.cfg.tm if n < len(CAUSES) else held)
+            m.d.comb += count.eq(held * pes if n < len(CAUSES) else held)
             with m.If(self.clear):
                 m.d.sync += held.eq(0)
             with m.Elif(self.counting):

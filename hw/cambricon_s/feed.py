@@ -42,9 +42,9 @@ class Feed(wiring.Component):
         NBin's and SIB's side, when the last window's addresses are given.
     read, nbin_side, nbin_addr, sib_side, sib_word : Out
         Addresses given, in this cycle.
-    neurons : In(window · data_bits), index : In(window)
+    neurons : In(window · data_bits), index : In(index_bits)
         What the buffers answer a cycle later, held until the next ``read``.
-    o : Out(stream.Signature(window_layout(cfg)))
+    o : Out(stream.Signature(window_layout(cfg, selectors)))
     segment : Out({valid, payload})
         A segment's first window is addressed.
     busy : Out(1)
@@ -62,8 +62,8 @@ class Feed(wiring.Component):
             "used": Out(pair_layout()).array(2),
             "read": Out(1), "nbin_side": Out(1), "nbin_addr": Out(ADDRESS),
             "sib_side": Out(1), "sib_word": Out(ADDRESS),
-            "neurons": In(cfg.window * cfg.data_bits), "index": In(cfg.window),
-            "o": Out(stream.Signature(window_layout(cfg))),
+            "neurons": In(cfg.window * cfg.data_bits), "index": In(cfg.index_bits),
+            "o": Out(stream.Signature(window_layout(cfg, cfg.selectors))),
             "segment_valid": Out(1), "segment": Out(segment_layout(cfg)),
             "busy": Out(1), "lack": Out(Lack), "wrong_side": Out(1), "beyond": Out(1)})
 

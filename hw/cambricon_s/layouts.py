@@ -7,12 +7,12 @@ from .instruction import DESCRIPTOR_FIELDS, INSTRUCTION, field_bits
 
 ADDRESS = 25        # bits of addresses in buffers, beyond any that an instruction can say
 
-def window_layout(cfg):
-    """A window on its way to NSM. ``count`` neurons are there; ``last`` ends the segment;
+def window_layout(cfg, selectors=1):
+    """A window on its way to so many NSMs. ``count`` neurons are there; ``last`` ends the segment;
     ``dense``: all of them are connected; ``dynamic``: those that are 0 are left out."""
     return data.StructLayout({
         "neurons": data.ArrayLayout(signed(cfg.data_bits), cfg.window),
-        "index": cfg.window,
+        "index": cfg.window * selectors,
         "count": cfg.window.bit_length(),
         "last": 1,
         "dense": 1,

@@ -134,7 +134,7 @@ class Load(wiring.Component):
     def _units(self, m, to):
         """Of a buffer: the units of a beat, or the beats of a unit."""
         cfg = self.cfg
-        bits = {"nbin": cfg.granule_bits, "sib": cfg.window, "codebook": cfg.data_bits,
+        bits = {"nbin": cfg.granule_bits, "sib": cfg.index_bits, "codebook": cfg.data_bits,
                 "every": max(cfg.sb_word_bits, cfg.memory_bits)}
         whole = {"sb": cfg.sb_beats, "bias": cfg.bias_beats, "ib": line_beats(cfg)}
         units, parts = Signal(8), Signal(ADDRESS)

@@ -30,8 +30,9 @@ class NFU(wiring.Component):
         Forgets the entries that the codebooks have.
     fill : In(fill_layout(cfg))
         Units are rows of SB or words of every PE, entries of the codebook, Tm biases.
-    issued : In(issued_layout(cfg))
-        Of a segment with ``own``, PE n multiplies synapse n alone.
+    issued : In(issued_layout(cfg)).array(selectors)
+        For all PEs, or for each: then a segment's last issue comes for all in one cycle. Of a
+        segment with ``own``, PE n multiplies synapse n alone.
     sb_used, book_used, filled : Out(pair_layout())
         Of SB and book: their last use; of NBout: the last vector of a COMPUTE is written.
     store_side : In(1), store_vector : In(range(nbout_vectors)), stored : Out(Tm · acc_bits)
@@ -39,14 +40,15 @@ class NFU(wiring.Component):
     busy : Out(1)
         An issue before this cycle's has not been written.
     beyond, bad_synapses, bad_index : Out(1)
-        In this cycle: a row beyond its side; a segment's index has another number of synapses than
-        its instruction; an index beyond the codebook.
+        In this cycle: a row beyond its side; a segment's index (the longest one) has another
+        number of synapses than its instruction; an index beyond the codebook.
     """
 
     def __init__(self, cfg):
         self.cfg = cfg
         super().__init__({
-            "clear": In(1), "fill": In(fill_layout(cfg)), "issued": In(issued_layout(cfg)),
+            "clear": In(1), "fill": In(fill_layout(cfg)),
+            "issued": In(issued_layout(cfg)).array(cfg.selectors),
             "sb_used": Out(pair_layout()), "book_used": Out(pair_layout()),
             "filled": Out(pair_layout()), "store_side": In(1),
             "store_vector": In(range(cfg.nbout_vectors)),
@@ -66,13 +68,17 @@ class NFU(wiring.Component):
         beyond = Cat(self._fill_sb(m, pes, row, wanted), self._fill_book(m, pes, row, wanted))
         bias, beyond_bias = self._fill_bias(m, row, wanted)
         m.d.comb += self.beyond.eq(beyond.any() | beyond_bias)
-        past = [self.issued]
-        for age in range(1, LATENCY + 1):
-            past.append(Signal.like(self.issued, name=f"issued_{age}"))
-            m.d.sync += past[age].eq(past[age - 1])
-        m.d.comb += self.busy.eq(Cat(one.valid for one in past[1:]).any())
-        self._step(m, pes, past)
-        self._write(m, pes, past, bias)
+        pasts = []
+        for n, issued in enumerate(self.issued):
+            pasts.append([issued])
+            for age in range(1, LATENCY + 1):
+                pasts[n].append(Signal(issued_layout(cfg), name=f"issued_{n}_{age}"))
+                m.d.sync += pasts[n][age].eq(pasts[n][age - 1])
+        m.d.comb += self.busy.eq(Cat(one.valid for past in pasts for one in past[1:]).any())
+        for n, past in enumerate(pasts):
+            self._step(m, pes if cfg.shared_index else pes[n:n + 1], n, past)
+        self._ends(m, pes)
+        self._write(m, pes, pasts[0], bias)
         return m
 
     def _is(self, name):
@@ -135,10 +141,10 @@ class NFU(wiring.Component):
                     m.d.sync += bias[0][n].eq(fill.data[low:low + cfg.acc_bits])
         return bias, here & (row != 0)
 
-    def _step(self, m, pes, past):
-        """What every PE does in this cycle, of issues of different ages."""
-        now, (first, second, third) = self.issued, past[1:4]
-        step = Signal(pes[0].step.shape())
+    def _step(self, m, pes, first_pe, past):
+        """What these PEs do in this cycle, of issues of different ages."""
+        now, first, second, third = past[:4]
+        step = Signal(pes[0].step.shape(), name=f"step_{first_pe}")
         valid = [Cat(lane.valid & past[age].valid for lane in past[age].issue.lanes)
                  for age in range(4)]
         side = second.segment.book_side
@@ -154,15 +160,21 @@ class NFU(wiring.Component):
             m.d.comb += [step.offsets[n].eq(first.issue.lanes[n].offset),
                          step.neurons[n].eq(third.issue.lanes[n].neuron)]
         own = self._own(m, third)
-        for n, pe in enumerate(pes):
+        for n, pe in enumerate(pes, first_pe):
             mine = Cat(number == n for number in own) | ~third.segment.own.replicate(self.cfg.tn)
             m.d.comb += [pe.step.eq(step), pe.step.multiplied.eq(valid[3] & mine)]
-        ends = Signal()
+
+    def _ends(self, m, pes):
+        """What a segment's last issue tells the sides; mistakes."""
+        now, ends = self.issued[0], Signal()
+        most = now.segment.synapses
+        seen = [issued.issue.synapses for issued in self.issued]
         m.d.comb += [
             ends.eq(now.valid & now.issue.last),
             self.sb_used.valid.eq(ends), self.sb_used.side.eq(now.segment.sb_side),
             self.sb_used.ends.eq(now.segment.release_sb),
-            self.bad_synapses.eq(ends & (now.issue.synapses != now.segment.synapses)),
+            self.bad_synapses.eq(ends & (Cat(n > most for n in seen).any()
+                                         | ~Cat(n == most for n in seen).any())),
             self.bad_index.eq(Cat(pe.error for pe in pes).any()),
         ]
 

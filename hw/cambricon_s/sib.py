@@ -9,7 +9,7 @@ from .layouts import ADDRESS, fill_layout
 
 
 class SIB(wiring.Component):
-    """Synapse index buffer: the index shared by all PEs, a word of a window's bits per cycle.
+    """Synapse index buffer: an index shared by all PEs or one of each, a window's bits per cycle.
 
     Rows of a word or a beat, whichever is longer: a beat's first word is the first of a row. A
     beat in cycle t is read from t + 1 on.
@@ -24,7 +24,7 @@ class SIB(wiring.Component):
         Units are words.
     en, side, word : In
         ``index`` follows by a cycle and holds without ``en``.
-    index : Out(cfg.window)
+    index : Out(cfg.index_bits)
     beyond : Out(1)
         A word of this cycle's beat lies beyond the side, or the beat begins inside a row.
     """
@@ -32,17 +32,17 @@ class SIB(wiring.Component):
     def __init__(self, cfg):
         self.cfg = cfg
         super().__init__({"fill": In(fill_layout(cfg)), "en": In(1), "side": In(1),
-                          "word": In(ADDRESS), "index": Out(cfg.window), "beyond": Out(1)})
+                          "word": In(ADDRESS), "index": Out(cfg.index_bits), "beyond": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
         cfg, fill = self.cfg, self.fill
-        words = max(1, cfg.memory_bits // cfg.window)           # of a row
+        words = max(1, cfg.memory_bits // cfg.index_bits)           # of a row
         low = words.bit_length() - 1
         rows = -(-cfg.sib_words // words)
-        m.submodules.rows = memory = Memory(shape=max(cfg.window, cfg.memory_bits),
+        m.submodules.rows = memory = Memory(shape=max(cfg.index_bits, cfg.memory_bits),
                                             depth=2 * rows, init=[])
-        write = memory.write_port(granularity=min(cfg.window, cfg.memory_bits))
+        write = memory.write_port(granularity=min(cfg.index_bits, cfg.memory_bits))
         read = memory.read_port()
         first, here = Signal(ADDRESS), Signal()
         there = Signal(words)
@@ -62,12 +62,12 @@ class SIB(wiring.Component):
         if words > 1:
             m.d.comb += [write.data.eq(fill.data), write.en.eq(wanted)]
         else:
-            parts = cfg.window // min(cfg.window, cfg.memory_bits)
+            parts = cfg.index_bits // min(cfg.index_bits, cfg.memory_bits)
             m.d.comb += [write.data.eq(fill.data.replicate(parts)),
                          write.en.eq(wanted << fill.part[:8])]
         place = Signal(range(max(2, words)))
         with m.If(self.en):
             m.d.sync += place.eq(self.word[:low])
         m.d.comb += [read.addr.eq(self.side * rows + (self.word >> low)), read.en.eq(self.en),
-                     self.index.eq(read.data.word_select(place, cfg.window))]
+                     self.index.eq(read.data.word_select(place, cfg.index_bits))]
         return m

@@ -25,6 +25,7 @@ def random_vector(cfg, rand, width):
 async def cuts_where_the_view_ends(dut, p_stall):
     cfg, rand = bench_config(CambriconSConfig), rng(p_stall)
     await start(dut)
+    dut.meet.value = 1
     for log, width in enumerate(WIDTHS):
         dut.width.value = log
         base = rand.randrange(cfg.sb_words)

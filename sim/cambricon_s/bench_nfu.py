@@ -114,7 +114,7 @@ async def segments_to_nbout(dut):
             stream.append((issued.as_bits(), segment if last else None))
     due = {}
     for cycle, (word, ends) in enumerate([*stream, *[(0, None)] * (LATENCY + 2)]):
-        dut.issued.value = word
+        dut.issued__0.value = word
         if ends:
             due[cycle + LATENCY] = ends
         reads = due.get(cycle)
@@ -158,11 +158,12 @@ async def mistakes(dut):
         issue = {"word": 0, "lanes": [{"valid": 1, "neuron": 1, "offset": 0}] * cfg.tn, "last": 1,
                  "synapses": 7}
         segment = {"width": 3, "synapses": synapses, "begin": 1}
-        dut.issued.value = layout.const({"valid": 1, "issue": issue, "segment": segment}).as_bits()
+        issued = layout.const({"valid": 1, "issue": issue, "segment": segment})
+        dut.issued__0.value = issued.as_bits()
         bad = [0, 0]
         for _ in range(5):
             await RisingEdge(dut.clk)
-            dut.issued.value = 0
+            dut.issued__0.value = 0
             bad[0] |= int(dut.bad_synapses.value)
             bad[1] |= int(dut.bad_index.value)
         assert bad == [synapses != 7, offset_ones]

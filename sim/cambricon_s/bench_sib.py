@@ -11,15 +11,15 @@ from sim.common.bench import bench_config, rng, start
 @cocotb.test()
 async def words_of_what_was_loaded(dut):
     cfg, rand = bench_config(CambriconSConfig), rng()
-    each = max(1, cfg.memory_bits // cfg.window)
+    each = max(1, cfg.memory_bits // cfg.index_bits)
     await start(dut)
     held = [[0] * cfg.sib_words, [0] * cfg.sib_words]
     for _ in range(20):
         side = rand.randint(0, 1)
         first = rand.randrange(0, cfg.sib_words, each)
         count = rand.randint(1, cfg.sib_words - first)
-        units = [rand.getrandbits(cfg.window) for _ in range(count)]
-        beats = row_of_beats(cfg, "sib", units, cfg.window, side=side, first=first)
+        units = [rand.getrandbits(cfg.index_bits) for _ in range(count)]
+        beats = row_of_beats(cfg, "sib", units, cfg.index_bits, side=side, first=first)
         assert not await drive(dut, beats, dut.beyond)
         held[side][first:first + len(units)] = units
         for _ in range(6):
@@ -38,6 +38,6 @@ async def beyond_the_side(dut):
     await start(dut)
     words = cfg.sib_words
     for first, units in ((0, words + 1), (1, 1)):
-        beats = row_of_beats(cfg, "sib", [1] * units, cfg.window, first=first)
+        beats = row_of_beats(cfg, "sib", [1] * units, cfg.index_bits, first=first)
         seen = await drive(dut, beats, dut.beyond)
-        assert bool(seen) == (first == 0 or cfg.memory_bits > cfg.window)
+        assert bool(seen) == (first == 0 or cfg.memory_bits > cfg.index_bits)

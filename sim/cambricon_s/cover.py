@@ -1,22 +1,23 @@
 """Cambricon-S' cover points: what its tests must have seen happen (see `sim.common.cover`)."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from golden.cambricon_s.books import PLAIN
 from golden.cambricon_s.program import CambriconPass, Program
-from hw.cambricon_s.engine import Cause
+from hw.cambricon_s.engine import CAUSES
 from hw.cambricon_s.instruction import CHOICES
 from sim.common.cover import Point
 
 POINTS = (
-    *(Point(f"stall: {cause.name.lower()}", "cambricon_s_engine", f"cause == {cause.value}")
-      for cause in Cause),
-    Point("NSM: lanes left over meet the next window", "cambricon_s_engine_nsm",
+    *(Point(f"stall: {cause}", "cambricon_s_engine", f"cause_0 == {n}")
+      for n, cause in enumerate(CAUSES)),
+    Point("NSM: lanes left over meet the next window", "NSM",
           "i__valid & i__ready & (carry != 0)"),
-    Point("NSM is held by Dispatch", "cambricon_s_engine_nsm", "o__valid & ~o__ready"),
-    Point("NSM: a last vector without lanes", "cambricon_s_engine_nsm",
+    Point("NSM is held by Dispatch", "NSM", "o__valid & ~o__ready"),
+    Point("NSM: a last vector without lanes", "NSM",
           "o__valid & (full == 1) & (its[0] == 0)"),
     Point("LOAD: all tickets are taken", "cambricon_s_engine_load_tickets",
           "~i__ready"),
@@ -42,7 +43,7 @@ def _any(holds: Callable[[CambriconPass], bool]) -> Callable[[Program], bool]:
 def _has(unit: str, field: str, holds: Callable[[np.ndarray], np.ndarray]
          ) -> Callable[[Program], bool]:
     """Some slot has such a field."""
-    return _any(lambda one: bool(holds(one.column(unit, field)).any()))
+    return _any(lambda one: bool(np.any(holds(one.column(unit, field)))))
 
 
 def _loads(one: CambriconPass, name: str) -> np.ndarray:
@@ -50,7 +51,7 @@ def _loads(one: CambriconPass, name: str) -> np.ndarray:
 
 
 FACTS: dict[str, Callable[[Program], bool]] = {
-    **{f"synapses of {1 << width} bits": _has("compute", "width", lambda v, w=width: v == w)
+    **{f"synapses of {1 << width} bits": _has("compute", "width", partial(np.equal, width))
        for width in range(PLAIN + 1)},
     "segment without synapses": _has("compute", "synapses", lambda v: v == 0),
     "several segments in a side": _has("compute", "sb_word", lambda v: v > 0),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ class CambriconS:
 
     def shape(self, config: CambriconSConfig) -> Shape:
         return Shape(config.multipliers, config.tm, config.data_bits, config.acc_bits,
-                     config.memory_bits)
+                     config.memory_bits, blocks=_blocks(config))
 
     def top(self, config: CambriconSConfig) -> Any:
         from hw.cambricon_s.top import Top
@@ -48,11 +48,11 @@ class CambriconS:
         shares, before = [], 0
         for n, one in enumerate(report.passes):
             end = report.cycles if n + 1 == len(report.passes) else one.end + 1
-            causes = {**one.causes, "idle": one.causes["idle"] + end - before - (one.end
-                                                                                 - one.begin)}
+            rest = end - before - (one.end - one.begin)
+            causes = {**one.causes, "idle": one.causes["idle"] + rest * config.tm}
             shares.append(LayerCycles(
-                end - before, end - before, one.counters["lanes"] * config.tm,
-                {name: count * config.tm for name, count in causes.items()},
+                end - before, end - before, one.counters["lanes"] * config.tm // config.selectors,
+                causes,
                 {**_bytes(one.counters, config), **_of(program.passes[n])}))
             before = end
         return Cycles(report.cycles, report.cycles, report.macs_done, report.causes,
@@ -65,8 +65,8 @@ class CambriconS:
         from sparseforge.rtl import simulate
         runs = simulate(RTL, programs, config, memory, macs="lanes", simulator=simulator,
                         seed=seed, waves=waves)
-        return [replace(run, cycles=replace(run.cycles,
-                                            macs_done=run.cycles.macs_done * config.tm))
+        each = config.tm // config.selectors        # PEs that a lane counts for
+        return [replace(run, cycles=replace(run.cycles, macs_done=run.cycles.macs_done * each))
                 for run in runs]
 
     def dense(self, layer: Layer, config: CambriconSConfig) -> Dense:
@@ -93,6 +93,16 @@ class CambriconS:
     def reproduce(self, console: Any, folder: Path | None, only: str | None) -> dict[str, Any]:
         from sparseforge.reproduce.cambricon_s import reproduce
         return reproduce(console, folder, only)
+
+
+def _blocks(config: CambriconSConfig) -> Callable[[Layer], tuple[int, int, int, int]]:
+    """The paper's blocks, made for this many PEs: Tm outputs in a convolution, 2·Tm × 2·Tm in an FC
+    layer; with an index per PE, none."""
+    def block(layer: Layer) -> tuple[int, int, int, int]:
+        if not config.shared_index:
+            return 1, 1, 1, 1
+        return (2 * config.tm, 2 * config.tm, 1, 1) if layer.is_fc else (1, config.tm, 1, 1)
+    return block
 
 
 def _bytes(counters: Mapping[str, int], config: CambriconSConfig) -> dict[str, Any]:

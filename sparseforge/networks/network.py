@@ -121,21 +121,30 @@ def digits_chain(entries: Iterable[Entry], *, first: int = 0,
         previous = layers.reference(layer, weight, drawn.activations, bias, acc_bits).outputs
 
 
-def synthesise(entries: Iterable[Entry], *, seed: int = 0, data_bits: int = 16,
-               acc_bits: int = 24) -> Iterator[tuple[Layer, Tensors]]:
-    """Each layer with synthetic tensors of its densities, independent of its neighbours."""
+Blocks = Callable[[Layer], tuple[int, int, int, int]]
+
+
+def _block(blocks: Blocks | None, layer: Layer) -> tuple[int, int, int, int]:
+    return blocks(layer) if blocks else (1, 1, 1, 1)
+
+
+def synthesise(entries: Iterable[Entry], *, seed: int = 0, data_bits: int = 16, acc_bits: int = 24,
+               blocks: Blocks | None = None) -> Iterator[tuple[Layer, Tensors]]:
+    """Each layer with synthetic tensors of its densities, independent of its neighbours; weights
+    are zero or not in `blocks`."""
     for entry in entries:
         yield entry.layer, tensors.synthetic(
             entry.layer, weight_density=entry.densities.weights,
             activation_density=entry.densities.activations, seed=seed, data_bits=data_bits,
-            acc_bits=acc_bits)
+            acc_bits=acc_bits, block=_block(blocks, entry.layer))
 
 
 CHAIN_BITS = 8      # values of a synthetic chain: their sums stay far inside 24 bits
 
 
 def synthesise_chain(entries: Iterable[Entry], *, seed: int = 0, data_bits: int = 16,
-                     acc_bits: int = 24) -> Iterator[tuple[Layer, Tensors]]:
+                     acc_bits: int = 24, blocks: Blocks | None = None
+                     ) -> Iterator[tuple[Layer, Tensors]]:
     """Each layer with synthetic weights, its activations being the outputs of the layer before.
 
     The layers come with their shift set and outputs of at most `CHAIN_BITS`. One bias, the same
@@ -149,7 +158,7 @@ def synthesise_chain(entries: Iterable[Entry], *, seed: int = 0, data_bits: int 
         layer = replace(entry.layer, out_bits=min(bits, entry.layer.out_bits))
         drawn = tensors.synthetic(layer, weight_density=entry.densities.weights,
                                   activation_density=entry.densities.activations, seed=seed,
-                                  data_bits=bits, acc_bits=64)
+                                  data_bits=bits, acc_bits=64, block=_block(blocks, layer))
         if previous is not None:
             drawn = replace(drawn, activations=follow_on(layer, previous))
         target = following.densities.activations if following else None

@@ -1,96 +1,39 @@
 """``sparseforge reproduce cambricon_s``: what each sparsity gains, by the cycle model.
 
-Tensors are synthetic: kept blocks at random places at the published densities, in the paper's
-blocks, with as many values as its codebooks have (8 bits in convolutions, 4 in FC layers). The
-dense machine has no codebooks: 16-bit weights, none of them zero.
+Tensors are synthetic unless it says otherwise: kept blocks at random places at the published
+densities, in the paper's blocks, with as many values as its codebooks have (8 bits in convolutions,
+4 in FC layers), each sub-matrix with its own. The dense machine has no codebooks: 16-bit weights,
+none of them zero. Cambricon-X is this machine with an index per PE, blind for neurons that are
+zero, on fine-grained 16-bit weights of the same density.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from math import exp, log
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 
-from golden.cambricon_s.emit import Switches
-from golden.cambricon_s.quantise import Submatrices
-from golden.layers import Layer, effectual_macs
-from golden.program import Memory
-from golden.tensors import Tensors
-from hw.cambricon_s.config import PRESETS, CambriconSConfig
 from sparseforge import progress
 from sparseforge.networks import network
-from sparseforge.networks.network import Entry
-from sparseforge.pruning.networks import CONV_BITS, FC_BITS, block_for
-from sparseforge.pruning.synthetic import SUBMATRIX
 from sparseforge.report.text import table
-from sparseforge.reproduce.kept import kept
+from sparseforge.reproduce import cambricon_s_runs as runs
+from sparseforge.reproduce.cambricon_s_runs import MACHINES, PAPER
+from sparseforge.reproduce.cambricon_s_shapes import SHAPES
 
-PAPER = PRESETS["paper"]
-CONV_OUTPUTS = 128      # of a sub-matrix of a convolution
-SWITCHES = {"dense": (False, False), "static": (True, False), "dynamic": (False, True),
-            "both": (True, True)}
 BUSES = (64, 128, 256, 512, 1024)
+WEIGHTS, NEURONS = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0), (0.2, 0.4, 0.7, 1.0)
+NETWORKS = ("alexnet", "vgg16")
+HEADLINE = 1.71         # over Cambricon-X, the paper's abstract
 
 
-def cut_for(layer: Layer) -> Submatrices:
-    """Where a layer's codebooks change."""
-    return (Submatrices(outputs=SUBMATRIX, inputs=SUBMATRIX) if layer.is_fc
-            else Submatrices(outputs=CONV_OUTPUTS))
-
-
-def drawn(layer: Layer, weights: float, neurons: float, last: bool = False, seed: int = 0
-          ) -> Tensors:
-    """Coarse-grained synthetic tensors of a layer: `weights`, `neurons` are densities; each
-    sub-matrix of `cut_for` has values of its own."""
-    rng = np.random.default_rng([seed, zlib.crc32(layer.name.encode())])
-    block, bits = block_for(layer, last), FC_BITS if layer.is_fc else CONV_BITS
-    k, depth, r, s = layer.weights_shape
-    size = layer.k // layer.groups
-    mask = np.zeros((layer.groups, -(-size // block.fout), -(-depth // block.fin), r, s), bool)
-    flat = mask.reshape(-1)
-    flat[rng.permutation(flat.size)[:max(1, round(weights * flat.size))]] = True
-    mask = np.repeat(np.repeat(mask, block.fout, 1)[:, :size], block.fin, 2)[:, :, :depth]
-    cut, pool = cut_for(layer), np.setdiff1d(np.arange(-3000, 3000), [0])
-    number = cut.number(layer.weights_shape)
-    values = np.stack([rng.permutation(pool)[:1 << bits] for _ in range(number.max() + 1)])
-    chosen = values[number, rng.integers(0, 1 << bits, layer.weights_shape)]
-    there = rng.permutation(np.arange(np.prod(layer.activations_shape))
-                            < round(neurons * np.prod(layer.activations_shape)))
-    activations = rng.integers(1, 1 << 12, there.size) * there
-    return Tensors((chosen * mask.reshape(k, depth, r, s)).astype(np.int16),
-                   activations.reshape(layer.activations_shape),
-                   np.zeros(layer.k, np.int64) if layer.bias else None, "synthetic")
-
-
-def run(layer: Layer, given: Tensors, switches: str, cfg: CambriconSConfig = PAPER
-        ) -> dict[str, Any]:
-    """Cycles, causes and bytes of a layer. Without the static switch, of dense 16-bit weights."""
-    from golden.cambricon_s.compile import compile
-    from golden.cambricon_s.cycles import cycles
-    static, dynamic = SWITCHES[switches]
-    if not static:
-        most = (1 << (cfg.data_bits - 1)) - 1
-        full = np.arange(layer.weight_count).reshape(layer.weights_shape) % most + 1
-        given = replace(given, weights=full.astype(np.int16))
-    # Outputs decide no cycle: they are taken as zeros.
-    program = compile([replace(layer, shift=0)], [given], cfg,
-                      known=[np.zeros(layer.outputs_shape, np.int64)], cuts=[cut_for(layer)],
-                      switches=Switches(static, dynamic))
-    report = cycles(program)
-    size = cfg.beat_bytes
-    return {"cycles": report.cycles, "causes": report.causes, "macs_done": report.macs_done,
-            "issues": report.counters["issues"],
-            "index_bytes": report.counters["beats_sib"] * size,
-            "synapse_bytes": (report.counters["beats_sb"]
-                              + report.counters["beats_codebook"]) * size,
-            "neuron_bytes": (report.counters["beats_nbin"]
-                             + report.counters["beats_store"]) * size,
-            "index_density": program.passes[0].index_density}
+def geomean(values: Iterable[float]) -> float:
+    found = list(values)
+    return exp(sum(map(log, found)) / len(found))
 
 
 def example() -> dict[str, Any]:
@@ -104,33 +47,102 @@ def example() -> dict[str, Any]:
             "cause": "The example's figures are ours: the paper's are lost in its text."}
 
 
-def _entry(name: str, entry: Entry, last: bool, only: tuple[str, ...] = tuple(SWITCHES)
-           ) -> dict[str, Any]:
-    layer, known = entry.layer, entry.densities
-
-    def make() -> dict[str, Any]:
-        given = drawn(layer, known.weights, known.activations, last)
-        found = {one: run(layer, given, one) for one in only}
-        return {"runs": found, "effectual": effectual_macs(
-            layer, given.weights.astype(np.int64), given.activations)}
-    return kept("cambricon_s", f"{name} {layer} {known} {only}", make)
+def _entries(names: Iterable[str], what: str) -> Iterable[tuple[str, Any, bool]]:
+    every = [(name, entry, n + 1 == len(network(name).entries)) for name in names
+             for n, entry in enumerate(network(name).entries)]
+    return progress.steps(every, len(every), what)
 
 
 def speedup() -> dict[str, Any]:
-    """Speed-up over the dense machine: static, dynamic, both; AlexNet, preset paper."""
-    rows, entries = [], network("alexnet").entries
-    for n, entry in enumerate(progress.steps(entries, len(entries), "speed-up: layers")):
-        found = _entry("speedup", entry, n + 1 == len(entries))
-        runs = found["runs"]
-        dense = runs["dense"]["cycles"]
-        rows.append({"layer": entry.layer.name, "dense cycles": dense,
-                     **{name: dense / runs[name]["cycles"]
-                        for name in ("static", "dynamic", "both")},
-                     "ideal": entry.layer.macs / found["effectual"],
-                     "index bytes": runs["both"]["index_bytes"],
-                     "synapse bytes": runs["both"]["synapse_bytes"]})
-    return {"rows": rows, "cause": "Ideal: dense multiplications over those of two operands that "
-            "are not zero. FC layers wait for their synapses: neurons that are zero save nothing."}
+    """Speed-up over the dense machine: static, dynamic, both, Cambricon-X; preset paper."""
+    rows = []
+    for name, entry, last in _entries(NETWORKS, "speed-up: layers"):
+        known = entry.densities
+        found = {machine: runs.kept_run(entry.layer, known.weights, known.activations, machine,
+                                        last) for machine in MACHINES}
+        dense = found["dense"]["cycles"]
+        rows.append({"network": name, "layer": entry.layer.name, "dense cycles": dense,
+                     **{machine: dense / found[machine]["cycles"]
+                        for machine in MACHINES if machine != "dense"},
+                     "ideal": found["both"]["ideal"],
+                     "over X": found["x"]["cycles"] / found["both"]["cycles"]})
+    rows += _means(rows)
+    return {"rows": rows, "cause":
+            f"Ideal: dense multiplications over those of two operands that are not zero. The paper "
+            f"says {HEADLINE}x over Cambricon-X. FC layers wait for their synapses: neurons that "
+            f"are zero save nothing there."}
+
+
+def _means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Geometric means over the convolutions, and over the FC layers."""
+    out = []
+    for name in NETWORKS:
+        for kind, head in (("convolutions", "conv"), ("FC layers", "fc")):
+            mine = [row for row in rows if row["network"] == name
+                    and row["layer"].startswith(head)]
+            out.append({"network": name, "layer": f"mean of {kind}",
+                        "dense cycles": sum(row["dense cycles"] for row in mine),
+                        **{key: geomean(row[key] for row in mine) for key in mine[0]
+                           if key not in ("network", "layer", "dense cycles")}})
+    return out
+
+
+def moved() -> dict[str, Any]:
+    """Bytes from and to memory, with local quantisation and with 16-bit weights; SB accesses."""
+    rows = []
+    for name, entry, last in _entries(NETWORKS, "bytes: layers"):
+        known = entry.densities
+        one, plain, dense = (runs.kept_run(entry.layer, known.weights, known.activations, machine,
+                                           last) for machine in ("both", "plain", "dense"))
+        rows.append({"network": name, "layer": entry.layer.name,
+                     "synapse bytes": one["synapse_bytes"], "of 16 bits": plain["synapse_bytes"],
+                     "index bytes": one["index_bytes"], "neuron bytes": one["neuron_bytes"],
+                     "dense bytes": dense["synapse_bytes"] + dense["neuron_bytes"],
+                     "cycles": one["cycles"], "cycles of 16 bits": plain["cycles"],
+                     "SB accesses": one["issues"], "SB accesses, dense": dense["issues"]})
+    return {"rows": rows, "cause": "SB accesses: views that every PE reads. Bytes count what "
+            "crosses the bus, as often as it does."}
+
+
+def measured() -> dict[str, Any]:
+    """Our own pruned CNN and MLP for the digits, on held-out images: densities measured."""
+    return {"rows": [runs.kept_digits(name) for name in progress.steps(
+        ("digits", "digits-mlp"), 2, "digits")]}
+
+
+def sweep() -> dict[str, Any]:
+    """Speed-up of both sparsities over the dense machine: weights x neurons kept."""
+    rows, points = [], [(w, n) for w in WEIGHTS for n in NEURONS]
+    work = [(name, w, n) for name in SHAPES for w, n in points]
+    for name, w, n in progress.steps(work, len(work), "sweep"):
+        taken: dict[str, list[float]] = {"convolutions": [], "FC layers": []}
+        base = dict.fromkeys(taken, 0.0)
+        for layer, times in SHAPES[name]:
+            kind = "FC layers" if layer.is_fc else "convolutions"
+            dense = runs.kept_run(layer, 1.0, 1.0, "dense")["cycles"]
+            base[kind] += times * dense
+            taken[kind].append(times * runs.kept_run(layer, w, n, "both")["cycles"])
+        rows.append({"network": name, "weights": w, "neurons": n, "ideal": 1 / (w * n),
+                     **{kind: base[kind] / sum(taken[kind]) if taken[kind] else None
+                        for kind in taken}})
+    return {"rows": rows}
+
+
+def latency() -> dict[str, Any]:
+    """FC layers with all synapses on chip (the paper's comparison with EIE): 1 GHz."""
+    rows = []
+    for name, entry, last in _entries(NETWORKS, "on chip: layers"):
+        if not entry.layer.is_fc:
+            continue
+        known = entry.densities
+        one = runs.kept_run(entry.layer, known.weights, known.activations, "both", last)
+        rows.append({"network": name, "layer": entry.layer.name, "on chip, us": one["busy"] / 1e3,
+                     "from memory, us": one["cycles"] / 1e3})
+    rows.append({"network": "", "layer": "geometric mean",
+                 **{key: geomean(row[key] for row in rows)
+                    for key in ("on chip, us", "from memory, us")}})
+    return {"rows": rows, "cause": "On chip: the cycles in which vectors leave NSM, nothing else; "
+            "from memory: all of them, over a bus of 512 bits."}
 
 
 def bus() -> dict[str, Any]:
@@ -140,24 +152,21 @@ def bus() -> dict[str, Any]:
     for bits in progress.steps(BUSES, len(BUSES), "bus widths"):
         row: dict[str, Any] = {"bits": bits}
         for name in ("conv3", "fc7"):
-            layer, known = entries[name].layer, entries[name].densities
-            cfg = replace(PAPER, memory_bits=bits)
-
-            def make(layer: Layer = layer, known: Any = known,
-                     cfg: CambriconSConfig = cfg) -> dict[str, Any]:
-                return run(layer, drawn(layer, known.weights, known.activations), "both", cfg)
-            row[name] = kept("cambricon_s", f"bus {bits} {layer} {known} {Memory()}",
-                             make)["cycles"]
+            entry = entries[name]
+            row[name] = runs.kept_run(entry.layer, entry.densities.weights,
+                                      entry.densities.activations, "both",
+                                      cfg=replace(PAPER, memory_bits=bits))["cycles"]
         rows.append(row)
     return {"rows": rows}
 
 
-SECTIONS: dict[str, Callable[[], dict[str, Any]]] = {"example": example, "speedup": speedup,
-                                                     "bus": bus}
+SECTIONS: dict[str, Callable[[], dict[str, Any]]] = {
+    "example": example, "speedup": speedup, "moved": moved, "measured": measured, "sweep": sweep,
+    "latency": latency, "bus": bus}
 
 
 def reproduce(console: Console, folder: Path | None, only: str | None) -> dict[str, Any]:
-    """Prints the sections and returns them; `only` names one."""
+    """Prints the sections and returns them, plots into `folder`; `only` names one."""
     if only is not None and only not in SECTIONS:
         raise ValueError(f"--only must be one of {', '.join(SECTIONS)}, not {only}")
     data = {}
@@ -165,7 +174,17 @@ def reproduce(console: Console, folder: Path | None, only: str | None) -> dict[s
         data[name] = SECTIONS[name]()
         rows = data[name]["rows"]
         title = f"{name}: {(SECTIONS[name].__doc__ or '').splitlines()[0]}"
-        console.print(table(title, list(rows[0]), [list(row.values()) for row in rows]))
+        console.print(table(title, list(rows[0]), [list(map(_text, row.values()))
+                                                   for row in rows]))
         if "cause" in data[name]:
             console.print(data[name]["cause"], highlight=False)
+    if folder is not None:
+        from sparseforge.reproduce.cambricon_s_plots import draw
+        for path in draw(folder, data):
+            console.print(f"plot: {path}")
     return data
+
+
+def _text(value: Any) -> Any:
+    return "" if value is None else value
+

@@ -20,7 +20,8 @@ from hw.emit import cache_folder
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("golden", "hw/{}/config.py", "sparseforge/networks", "sparseforge/workload.py",
-           "sparseforge/runs.py", "sparseforge/report/result.py", "sparseforge/designs/{}.py")
+           "sparseforge/runs.py", "sparseforge/report/result.py", "sparseforge/designs/{}.py",
+           "sparseforge/reproduce/{}_runs.py")
 
 
 @cache

@@ -50,13 +50,16 @@ def check(layers, given, cfg, **rest):
     return program
 
 
-@pytest.mark.parametrize("preset", ["tiny", "small", "paper"])
+CONFIGS = {**PRESETS, "index_per_pe": replace(PRESETS["small"], shared_index=False)}
+
+
+@pytest.mark.parametrize("preset", CONFIGS)
 def test_random_layers(preset):
     for seed in range(0, SEEDS, 4 if preset == "tiny" else 2):
         layer = layer_of(seed)
         given = random_tensors(np.random.default_rng(seed), layer)
         try:
-            program = check([layer], [given], PRESETS[preset])
+            program = check([layer], [given], CONFIGS[preset])
         except ValueError as error:
             assert preset == "tiny" and "buffers must hold" in str(error), (seed, error)
             continue

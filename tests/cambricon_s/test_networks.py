@@ -10,7 +10,7 @@ from hw.cambricon_s.config import PRESETS
 from sim.common.design import BENCH
 from sparseforge.networks import digits, network
 from sparseforge.pruning.stored import shipped
-from sparseforge.reproduce.cambricon_s import cut_for, drawn
+from sparseforge.reproduce.cambricon_s_runs import cut_for, drawn
 from tests.cambricon_s.design import CAMBRICON
 from tests.common.harness import Case
 

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from golden.layers import Layer
 from hw.cambricon_s.config import PRESETS
-from sparseforge.reproduce import cambricon_s
+from sparseforge.reproduce import cambricon_s, cambricon_s_runs
 
 
 def test_example():
@@ -18,7 +18,7 @@ def test_example():
 
 def test_blocks_are_drawn_whole():
     layer = Layer(name="conv", c=20, h=3, w=3, k=40, r=3, s=3, groups=2)
-    given = cambricon_s.drawn(layer, 0.3, 0.5)
+    given = cambricon_s_runs.drawn(layer, 0.3, 0.5)
     there = (given.weights != 0).reshape(2, 20, 10, 3, 3)
     for first in (0, 16):
         group = there[:, first:first + 16]
@@ -30,8 +30,8 @@ def test_blocks_are_drawn_whole():
 @pytest.mark.regress
 def test_each_sparsity_gains():
     layer = Layer.fc("fc", 64, 16)
-    given = cambricon_s.drawn(layer, 0.4, 0.5)
-    done = {name: cambricon_s.run(layer, given, name, PRESETS["small"])["macs_done"]
-            for name in cambricon_s.SWITCHES}
+    given = cambricon_s_runs.drawn(layer, 0.4, 0.5)
+    done = {name: cambricon_s_runs.run(layer, given, name, PRESETS["small"])["macs_done"]
+            for name in ("dense", "static", "dynamic", "both")}
     assert done["both"] < done["static"] < done["dense"] == layer.macs
     assert done["both"] < done["dynamic"] < done["dense"]

@@ -1,6 +1,7 @@
 """Random layers on the Top: outputs, cycles and counters are golden's and the model's."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -31,6 +32,12 @@ def short(config, first, count):
 def test_random_layers_in_icarus():
     config = PRESETS["tiny"]
     run(short(config, 0, SEEDS // 2), CAMBRICON.rtl.build(config, "icarus"))
+
+
+def test_an_index_per_pe_in_icarus():
+    """Tm selectors that run apart and meet at the end of each segment."""
+    config = replace(PRESETS["small"], tm=2, shared_index=False)
+    run(short(config, 40, SEEDS // 4), CAMBRICON.rtl.build(config, "icarus"))
 
 
 @pytest.mark.regress
