@@ -23,3 +23,9 @@ BLOCKS = {"nbin": NBin, "sib": SIB, "sb": SB, "nbout": NBout}
 def test_in_icarus(block, config):
     cfg = CONFIGS[config]
     simulate(BLOCKS[block](cfg), f"sim.cambricon_s.bench_{block}", simulator="icarus", config=cfg)
+
+
+def test_a_sib_of_an_index_per_pe():
+    cfg = replace(SMALL, shared_index=False)
+    assert cfg.index_bits == SMALL.tm * SMALL.window
+    simulate(SIB(cfg), "sim.cambricon_s.bench_sib", simulator="icarus", config=cfg)

@@ -38,6 +38,7 @@ def test_sides_fit_the_buffers(name):
     ({"sib_bytes": 63}, "sib_bytes must hold a word of 256 bits"),
     ({"sb_bytes": 127}, "sb_bytes must hold a word of 512 bits"),
     ({"nbout_bytes": 191}, "nbout_bytes must hold a word of 768 bits"),
+    ({"tm": 12, "shared_index": False}, "tm must be a power of two where each PE has an index"),
     ({"memory_bits": 96}, "memory_bits must be 64, 128, 256, 512 or 1024"),
 ])
 def test_refusals(change, message):

@@ -1,0 +1,38 @@
+"""The benches of what selects neurons and synapses kill every mutant that differs."""
+
+from dataclasses import replace
+
+import pytest
+
+from hw.cambricon_s.config import PRESETS
+from hw.cambricon_s.dispatch import Dispatch
+from hw.cambricon_s.nsm import NSM
+from hw.cambricon_s.pefu import PEFU
+from hw.cambricon_s.sides import Sides
+from hw.cambricon_s.ssm import SSM
+from hw.cambricon_s.wdm import WDM
+from sim.common.mutation import mutate
+
+TINY = PRESETS["tiny"]
+NARROW = replace(TINY, window=4)
+BLOCKS = {"nsm": (NSM, NARROW), "dispatch": (Dispatch, TINY), "ssm": (SSM, TINY),
+          "wdm": (WDM, TINY), "pefu": (PEFU, TINY)}
+
+
+def check(block, config, name, count):
+    report = mutate(block, f"sim.cambricon_s.bench_{name}", name=f"mutants_{name}", config=config,
+                    count=count)
+    print(f"{name}: {report.killed} killed, {report.equivalent} proven equivalent, undecided:",
+          *report.undecided, sep="\n")
+    assert report.killed + report.equivalent == count and not report.undecided
+
+
+@pytest.mark.regress
+@pytest.mark.parametrize("name", BLOCKS)
+def test_bench_kills_every_mutant_that_differs(name):
+    cls, config = BLOCKS[name]
+    check(cls(config), config, name, 100)
+
+
+def test_bench_of_the_sides():
+    check(Sides(), None, "sides", 60)
