@@ -15,6 +15,7 @@ from hw.common.axi.errors import ErrorCode
 from tests.cambricon_s.design import CAMBRICON
 from tests.common.harness import Faults
 
+pytestmark = pytest.mark.regress
 CONFIG = PRESETS["tiny"]
 CORRUPTED = 200
 IDLE_WITHIN = 80_000    # cycles: the run's, the watchdog's 65,536, and what comes after

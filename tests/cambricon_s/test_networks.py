@@ -15,12 +15,11 @@ from tests.cambricon_s.design import CAMBRICON
 from tests.common.harness import Case
 
 PAPER = PRESETS["paper"]
-LARGEST_IMAGE = 1 << 26     # bytes
 
 
 @pytest.fixture(scope="module")
 def paper():
-    return CAMBRICON.rtl.build(PAPER, "verilator", memory_bytes=LARGEST_IMAGE)
+    return CAMBRICON.rtl.build(PAPER, "verilator")
 
 
 def network_case(name, config, number):
@@ -45,6 +44,7 @@ def check_digits(build, config, name, count):
     assert right >= count - 1
 
 
+@pytest.mark.regress
 @pytest.mark.parametrize("name", ["digits", "digits-mlp"])
 def test_pruned_networks(name):
     """Trained, pruned in blocks, locally quantised: every layer out of the one before."""
