@@ -106,7 +106,8 @@ def _word_bits(words: np.ndarray, config: MNFConfig) -> np.ndarray:
     """The bits of three flits for each word."""
     size, count = fields.payload_bits(config), len(words)
     out = np.zeros((count, 3 * size), np.uint8)
-    bits = words[:, :, None] >> np.arange(config.data_bits, dtype=words.dtype) & 1
+    each = config.data_bits + config.weight_offset_bits
+    bits = words[:, :, None] >> np.arange(each, dtype=words.dtype) & 1
     out[:, :config.word_bits] = bits.reshape(count, -1)
     return out.reshape(-1, size)
 

@@ -259,9 +259,13 @@ def _fit(layer: Layer, config: MNFConfig, geometry: Geometry, one: LaneMap,
     most = config.acc_entries // sides // one.stretch
     if not most or one.tiles[0] * one.tiles[1] * geometry.phases > config.weight_words:
         return None
-    room = config.weight_words // (one.tiles[0] * one.tiles[1] * geometry.phases)
-    most = min(most, max(1, room // channels), config.bias_words // one.kl)
-    if not most:
+    lists = one.tiles[0] * one.tiles[1] * geometry.phases       # of an input channel
+    room = config.weight_words // lists
+    if config.weight_sparse:
+        channels = min(channels, config.pointer_words // lists)
+        most = min(most, 1 << config.weight_offset_bits)
+    most = min(most, max(1, room // max(1, channels)), config.bias_words // one.kl)
+    if not most or not channels:
         return None
     groups = _up(block, _up(block, most))
     return replace(one, groups=groups), min(channels, room // groups)

@@ -24,7 +24,8 @@ def load_setting(lanes: LaneMap, config: MNFConfig, first_entry: int = 0) -> dic
         "pr": lanes.pr, "pc": lanes.pc, "positions": lanes.positions,
         "reciprocal": -(-(1 << shift) // lanes.positions), "pitch": lanes.pitch,
         "tap_rows": lanes.taps[0] - 1, "tap_cols": lanes.taps[1] - 1, "tiles": tiles,
-        "tiles_across": across, "groups": lanes.groups, "words": lanes.words,
+        "tiles_across": across, "groups": lanes.groups,
+        "words": tiles if config.weight_sparse else lanes.words,
         "stretch": lanes.stretch, "down_entry": down_entry % (1 << config.entry_bits),
         "down_rotation": down_rotation, "across_entry": across_entry,
         "across_rotation": across_rotation, "back": back * lanes.positions,
@@ -39,7 +40,8 @@ def dispatch_setting(lanes: LaneMap, config: MNFConfig) -> dict[str, Any]:
         for kk in range(lanes.kl):
             slots[d * lanes.kl + kk] = {"used": 1, "row": row, "col": col,
                                         "step": lanes.steps[d] % (1 << config.entry_bits)}
-    return {"kl": lanes.kl, "used": lanes.used, "slots": slots}
+    stretch = {"stretch": lanes.stretch} if config.weight_sparse else {}
+    return {"kl": lanes.kl, "used": lanes.used, **stretch, "slots": slots}
 
 
 def generator_setting(geometry: Geometry, targets: list[Target], pitch: int,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from golden.mnf.mapping import Mapping
 from golden.mnf.passes import Share, words
 from golden.mnf.replay import port_of
 from golden.mnf.settings import dispatch_setting, load_setting
+from golden.mnf.sparse import Lists, lists
 from golden.tensors import Tensors
 from hw.mnf import fields
 from hw.mnf.config import MNFConfig
@@ -45,7 +47,7 @@ class SetUp:
         """Registers, biases and weights of a pass, in this order."""
         registers = self._registers(mapping, layer, shares)
         fresh = self._weights(index, layer, tensors, shares)
-        pointers = sum(block.dest for block in fresh)
+        pointers = sum(block.dest for block in fresh if block.kind == Kind.WEIGHT)
         if pointers:
             registers.append(Block(Kind.CONFIG, pointers, [_config(WEIGHT_POINTER, 0)]))
         biases = self._biases(index, layer, tensors, shares) if shares[0].fires else []
@@ -115,9 +117,21 @@ class SetUp:
             own[key] = share
         if self.resident:
             return []
+        if self.config.weight_sparse:
+            return [block for key, dest in found.items() for block in _lists(
+                lists(own[key], layer, tensors.weights, self.config), dest)]
         return [Block(Kind.WEIGHT, dest,
                       words(own[key], layer, tensors.weights.astype(np.int16), self.config.lanes))
                 for key, dest in found.items()]
+
+
+def _lists(found: Lists, dest: int) -> Iterator[Block]:
+    """A table of pointers, and the words if there are any."""
+    yield Block(Kind.POINTER, dest, [
+        _config(n, int(start) | int(count) << 16)
+        for n, (start, count) in enumerate(zip(found.start, found.count, strict=True))])
+    if len(found.words):
+        yield Block(Kind.WEIGHT, dest, found.words)
 
 
 def _config(address: int, value: int) -> int:

@@ -16,6 +16,10 @@ class MNFConfig:
     data_bits: int = 8
     acc_bits: int = 32
     weight_words: int = 25600   # weight SRAM of a PE, in words of `lanes` weights
+    # Weight sparsity: 0 is none; else each lane has a list of its non-zero weights, with so many
+    # bits beside each for its group of output channels, and tiles have pointers to their words.
+    weight_offset_bits: int = 0
+    pointer_words: int = 16384
     acc_entries: int = 640      # accumulate SRAM of a PE, sums per bank
     bias_words: int = 1024      # output channels of a PE in one pass
     pool_words: int = 1024      # pooling windows that are open: columns x channels abreast
@@ -32,7 +36,9 @@ class MNFConfig:
         for name, low, high in (("mesh_cols", 1, 16), ("mesh_rows", 1, 16), ("lanes", 4, 64),
                                 ("max_window", 1, 7), ("max_kernel", 1, 11), ("data_bits", 2, 16),
                                 ("acc_bits", 8, 48), ("acc_entries", 2, 4096),
-                                ("weight_words", 16, 1 << 16), ("bias_words", 2, 1 << 16),
+                                ("weight_words", 16, 1 << 16),
+                                ("weight_offset_bits", 0, 8),
+                                ("pointer_words", 16, 1 << 16), ("bias_words", 2, 1 << 16),
                                 ("pool_words", 2, 1 << 16), ("event_fifo", 2, 64),
                                 ("vector_fifo", 2, 64), ("link_fifo", 2, 64),
                                 ("storage_events", 16, 1 << 24), ("coord_bits", 4, 12),
@@ -74,9 +80,13 @@ class MNFConfig:
         return self.lanes * self.weight_words
 
     @property
+    def weight_sparse(self):
+        return self.weight_offset_bits > 0
+
+    @property
     def word_bits(self):
         """A word of the weight SRAM."""
-        return self.lanes * self.data_bits
+        return self.lanes * (self.data_bits + self.weight_offset_bits)
 
     @property
     def neuron_bits(self):
@@ -105,6 +115,8 @@ class MNFConfig:
 PRESETS = {
     # Table 3: 11 PEs and a storage PE; 691,200 bytes of weights and 69,120 of sums in each PE.
     "paper": MNFConfig(),
+    # The same bits of weight SRAM, for lists of non-zero weights.
+    "paper-sparse": MNFConfig(weight_offset_bits=5, weight_words=15753),
     # A layer in Icarus within seconds: 5 PEs of 9 lanes.
     "small": MNFConfig(mesh_cols=3, mesh_rows=2, ports=2, lanes=9, max_window=3, weight_words=1024,
                        acc_entries=128, bias_words=128, pool_words=128, storage_events=4096,

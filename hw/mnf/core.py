@@ -12,11 +12,13 @@ from .layouts import (
     input_layout,
     load_layout,
     operands_layout,
+    pointer_layout,
     weight_layout,
     work_layout,
 )
 from .load import Load
 from .mac_cluster import MACCluster
+from .sparse_load import SparseLoad
 
 
 class WeightSRAM(wiring.Component):
@@ -74,6 +76,8 @@ class Core(wiring.Component):
         Registers of the pass, held while there are events.
     weight : In(valid, weight_layout(cfg))
         A word for the weight SRAM; only while ``idle``.
+    pointer : In(valid, pointer_layout(cfg))
+        With weight sparsity alone: of the `SparseLoad`.
     i : In(stream.Signature(input_layout(cfg)))
     drain, row, row_valid, end, busy, macs, clear, clearing
         Of the `MACCluster`.
@@ -85,7 +89,9 @@ class Core(wiring.Component):
 
     def __init__(self, cfg):
         self.cfg = cfg
+        pointer = data.StructLayout({"valid": 1, "pointer": pointer_layout(cfg)})
         super().__init__({
+            **({"pointer": In(pointer)} if cfg.weight_sparse else {}),
             "load": In(load_layout(cfg)),
             "dispatch": In(dispatch_layout(cfg)),
             "weight": In(data.StructLayout({"valid": 1, "weight": weight_layout(cfg)})),
@@ -106,7 +112,9 @@ class Core(wiring.Component):
         m = Module()
         cfg = self.cfg
         m.submodules.events = events = FIFO(input_layout(cfg), cfg.event_fifo)
-        m.submodules.load = load = Load(cfg)
+        m.submodules.load = load = (SparseLoad if cfg.weight_sparse else Load)(cfg)
+        if cfg.weight_sparse:
+            m.d.comb += load.pointer.eq(self.pointer)
         m.submodules.weights = weights = WeightSRAM(cfg)
         m.submodules.work = work = FIFO(work_layout(cfg), cfg.vector_fifo)
         m.submodules.dispatcher = dispatcher = Dispatcher(cfg)

@@ -53,11 +53,15 @@ class Dispatcher(wiring.Component):
                 stage.entry.eq(vector.entry), stage.turn.eq(vector.rotation * self.setting.kl)]
             for n in range(cfg.lanes):
                 at, own = self.setting.slots[n], stage.slots[n]
+                word = self.i.p.weights.word_select(n, cfg.data_bits + cfg.weight_offset_bits)
+                weight, step, used = word[:cfg.data_bits], at.step, at.used
+                if cfg.weight_sparse:       # the weight's own group of channels; 0 is no weight
+                    step = at.step + word[cfg.data_bits:] * self.setting.stretch
+                    used = at.used & weight.any()
                 m.d.sync += [
-                    own.enable.eq(at.used & vector.rows.bit_select(at.row, 1)
+                    own.enable.eq(used & vector.rows.bit_select(at.row, 1)
                                   & vector.cols.bit_select(at.col, 1) & ~vector.end),
-                    own.step.eq(at.step),
-                    own.weight.eq(self.i.p.weights.word_select(n, cfg.data_bits))]
+                    own.step.eq(step), own.weight.eq(weight)]
         turned = self._turn(m, [Value.cast(stage.slots[n]) for n in range(cfg.lanes)], stage.turn)
         with m.If(move):
             m.d.sync += [self.o.valid.eq(full), self.o.p.end.eq(stage.end),

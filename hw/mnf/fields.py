@@ -32,6 +32,7 @@ class Kind(IntEnum):
     CONFIG = 2
     WEIGHT = 3
     BIAS = 4
+    POINTER = 5         # with weight sparsity: start and count (16 bits each) of a list of words
 
 
 def width(fields: Any) -> int:
@@ -96,7 +97,8 @@ def slot_fields(cfg: MNFConfig) -> Group:
 def dispatch_fields(cfg: MNFConfig) -> Group:
     """What the dispatcher holds during a pass."""
     lane = cfg.lanes.bit_length()
-    return {"kl": lane, "used": lane, "slots": (cfg.lanes, slot_fields(cfg))}
+    stretch = {"stretch": cfg.entry_bits + 1} if cfg.weight_sparse else {}
+    return {"kl": lane, "used": lane, **stretch, "slots": (cfg.lanes, slot_fields(cfg))}
 
 
 def pool_fields(cfg: MNFConfig) -> Group:

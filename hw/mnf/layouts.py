@@ -78,6 +78,12 @@ def weight_layout(cfg):
     return data.StructLayout({"address": cfg.weight_bits, "word": cfg.word_bits})
 
 
+def pointer_layout(cfg):
+    """Where the words of a tile begin, and how many there are (weight sparsity)."""
+    return data.StructLayout({"address": range(cfg.pointer_words), "start": cfg.weight_bits,
+                              "count": range((1 << cfg.weight_offset_bits) + 1)})
+
+
 def drain_layout(cfg):
     """What the activation module holds during a drain."""
     return struct(fields.drain_fields(cfg))

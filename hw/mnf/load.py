@@ -7,6 +7,18 @@ from .fields import reciprocal_shift
 from .layouts import input_layout, load_layout, vector_layout
 
 
+def load_members(cfg):
+    return {
+        "setting": In(load_layout(cfg)),
+        "i": In(stream.Signature(input_layout(cfg))),
+        "o": Out(stream.Signature(vector_layout(cfg))),
+        "read": Out(1),
+        "address": Out(cfg.weight_bits),
+        "idle": Out(1),
+        "bad": Out(1),
+    }
+
+
 class Load(wiring.Component):
     """Load module: turns an event into addresses of weights and of neurons.
 
@@ -40,15 +52,8 @@ class Load(wiring.Component):
 
     def __init__(self, cfg):
         self.cfg = cfg
-        super().__init__({
-            "setting": In(load_layout(cfg)),
-            "i": In(stream.Signature(input_layout(cfg))),
-            "o": Out(stream.Signature(vector_layout(cfg))),
-            "read": Out(1),
-            "address": Out(cfg.weight_bits),
-            "idle": Out(1),
-            "bad": Out(1),
-        })
+        self.place_bits, self.places = cfg.weight_bits, cfg.weight_words    # what events address
+        super().__init__(load_members(cfg))
 
     def elaborate(self, platform):
         m = Module()
@@ -102,7 +107,7 @@ class Load(wiring.Component):
             self.bad.eq(leaves & (
                 (event.tap_row > setting.tap_rows) | (event.tap_col > setting.tap_cols)
                 | (event.y_jump > event.tap_row) | (event.x_jump > event.tap_col)
-                | (words > cfg.weight_words) | (last >= limit)))]
+                | (words > self.places) | (last >= limit)))]
 
     def _by_side(self, m, value, side, name):
         """value div side, value mod side: both are small, the table is one of constants."""
@@ -120,7 +125,7 @@ class Load(wiring.Component):
         """The first tile's origin and word."""
         cfg, setting = self.cfg, self.setting
         stage = Signal(data.StructLayout({
-            "before": before.shape(), "origin": cfg.neuron_bits + 1, "weight": cfg.weight_bits}))
+            "before": before.shape(), "origin": cfg.neuron_bits + 1, "weight": self.place_bits}))
         event = before.input.event
         with m.If(load):
             m.d.sync += [
@@ -195,7 +200,7 @@ class Load(wiring.Component):
 
     def _offer(self, m, advance, event, now, right, down):
         """The vector beside the SRAM's output register."""
-        cfg, vector = self.cfg, self.o.p
+        vector = self.o.p
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(advance):
@@ -203,9 +208,14 @@ class Load(wiring.Component):
                 self.o.valid.eq(1), vector.end.eq(event.input.end),
                 vector.value.eq(event.input.event.value), vector.entry.eq(now.entry),
                 vector.rotation.eq(now.rotation)]
-            for mask, axis, more, side in ((vector.rows, event.y, down, self.setting.pr),
-                                           (vector.cols, event.x, right, self.setting.pc)):
-                for n in range(cfg.max_window):
-                    starts = (more != axis.more) | (axis.place <= n)
-                    ends = more.any() | (axis.end >= n)
-                    m.d.sync += mask[n].eq(starts & ends & (side > n))
+            m.d.sync += [vector.rows.eq(self._mask(event.y, down, self.setting.pr)),
+                         vector.cols.eq(self._mask(event.x, right, self.setting.pc))]
+
+    def _mask(self, axis, more, side):
+        """Which rows or columns of the window a tile reaches, `more` being those behind it."""
+        bits = []
+        for n in range(self.cfg.max_window):
+            starts = (more != axis.more) | (axis.place <= n)
+            ends = more.any() | (axis.end >= n)
+            bits.append(starts & ends & (side > n))
+        return Cat(bits)

@@ -95,6 +95,8 @@ class PE(wiring.Component):
             activation.setting.eq(Mux(activation.start, interface.setting.drain, held)),
             activation.bias.eq(interface.bias), activation.row_valid.eq(core.row_valid),
         ]
+        if cfg.weight_sparse:
+            m.d.comb += core.pointer.eq(interface.pointer)
         m.d.comb += [activation.row[n].eq(core.row[n]) for n in range(cfg.lanes)]
         with m.If(ended):
             m.d.sync += pending.eq(1)

@@ -12,6 +12,7 @@ from .layouts import (
     flit_layout,
     input_layout,
     pass_layout,
+    pointer_layout,
     result_layout,
     weight_layout,
 )
@@ -37,7 +38,8 @@ class RouterInterface(wiring.Component):
     setting : Out(pass_layout(cfg))
     events : Out(stream.Signature(input_layout(cfg)))
     weight, bias : Out
-        A word of weights, a bias, to be written in this cycle.
+        A word of weights, a bias, to be written in this cycle; with weight sparsity also
+        ``pointer``.
     fired : In(stream.Signature(fired_layout(cfg)))
     idle, draining : In(1)
         The core has nothing to do; a drain is going on or still to begin.
@@ -57,6 +59,8 @@ class RouterInterface(wiring.Component):
             "events": Out(stream.Signature(input_layout(cfg))),
             "weight": Out(data.StructLayout({"valid": 1, "weight": weight_layout(cfg)})),
             "bias": Out(data.StructLayout({"valid": 1, "bias": bias_layout(cfg)})),
+            **({"pointer": Out(data.StructLayout({"valid": 1, "pointer": pointer_layout(cfg)}))}
+               if cfg.weight_sparse else {}),
             "fired": In(stream.Signature(fired_layout(cfg))),
             "idle": In(1),
             "draining": In(1),
@@ -88,6 +92,10 @@ class RouterInterface(wiring.Component):
                 m.d.comb += self.i.ready.eq(quiet)
             with m.Case(Kind.BIAS):
                 m.d.comb += [self.i.ready.eq(~self.pending), self.bias.valid.eq(taken)]
+            if cfg.weight_sparse:
+                with m.Case(Kind.POINTER):
+                    m.d.comb += self.i.ready.eq(quiet)
+                    self._pointer(m, taken, config_layout()(flit.payload[:48]))
             with m.Default():
                 m.d.comb += [self.i.ready.eq(1), self.bad.eq(self.i.valid)]
         self._weights(m, taken & (flit.kind == Kind.WEIGHT),
@@ -109,6 +117,11 @@ class RouterInterface(wiring.Component):
                 m.d.sync += setting[at:at + CONFIG_BITS].eq(config.value)
         m.d.comb += self.bad.eq(taken & (config.address >= len(words))
                                 & (config.address != WEIGHT_POINTER))
+
+    def _pointer(self, m, taken, config):
+        pointer = self.pointer.pointer
+        m.d.comb += [self.pointer.valid.eq(taken), pointer.address.eq(config.address),
+                     pointer.start.eq(config.value[:16]), pointer.count.eq(config.value[16:])]
 
     def _weights(self, m, third, config):
         """Three flits make a word; words go to ascending addresses."""
