@@ -14,7 +14,6 @@ from hw.s2engine.engine import COLUMN, S2Error
 from tests.common.harness import Faults
 from tests.s2engine.design import S2
 
-pytestmark = pytest.mark.regress
 CONFIG = PRESETS["tiny"]
 CORRUPTED = 200
 IDLE_WITHIN = 80_000    # cycles: the watchdog's 65,536 and what comes before and after

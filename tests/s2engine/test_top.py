@@ -28,7 +28,7 @@ def test_cycles_in_icarus():
     light(BENCH)
 
 
-@pytest.mark.parametrize("preset", ["tiny", "small"])
+@pytest.mark.parametrize("preset", ["tiny", pytest.param("small", marks=pytest.mark.regress)])
 def test_random_layers(preset):
     config = PRESETS[preset]
     given = S2.cases(config, 5000)
