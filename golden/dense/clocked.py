@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from golden.jit import njit
-from golden.s2engine.clocked import EMPTY_ROW, EOG, EOK, CEs
+from golden.s2engine.clocked import EMPTY_ROW, EOG, EOK
 
 MULTIPLY, SELECT, STARVED_W, STARVED_F, DRAIN, BLOCKED = range(6)
 TIME, SINCE, BEGINS, ISSUED, STATES = range(5)
@@ -130,6 +130,3 @@ def step(r, c, parts, groups, f_level, w_level, w_token, cols, running, ready, l
         causes[BLOCKED] += len(left) * cols
     dispatch(c, row, sends, parts)
     return go, reads
-
-
-__all__ = ["CEs", "Rigid", "rigid", "step"]

@@ -140,8 +140,8 @@ PRESETS = {
     "mixed": S2Config(mixed=True),
     # Table V.
     "paper-32": S2Config(rows=32, cols=32, fb_tokens=8192, wb_tokens=8192, memory_bits=256),
-    # The digits demo: 8x8 images.
-    "demo": S2Config(rows=8, cols=4, fb_tokens=2048, wb_tokens=2048, max_kernels=64,
+    # The digits demo: 8x8 images; the last layer's outputs have 16 bits.
+    "demo": S2Config(rows=8, cols=4, mixed=True, fb_tokens=2048, wb_tokens=2048, max_kernels=64,
                      pool_groups=64),
     # A layer in Icarus within seconds.
     "small": S2Config(rows=4, cols=4, mixed=True, fb_tokens=1024, wb_tokens=2048, max_kernels=64,
