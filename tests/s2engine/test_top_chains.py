@@ -93,6 +93,15 @@ def test_mixed_precision(build, share):
     checked(build, [layer], [given])
 
 
+def test_dense_groups_of_16_bits_fill_the_ces(build):
+    """Each CE holds a group, twice as many tokens as channels, and waits with the next one."""
+    layer = Layer(c=6, h=4, w=8, k=5, r=3, s=3, pad=1, out_bits=16)
+    given = synthetic(layer, weight_density=0.3, activation_density=1, seed=2, data_bits=9,
+                      acc_bits=32)
+    wide = 1000 + np.arange(given.activations.size).reshape(given.activations.shape)
+    checked(build, [layer], [given.__class__(given.weights, wide, None)])
+
+
 def test_digits_end_to_end(build):
     """The trained network on held-out images: each layer's outputs are those of golden."""
     pairs = list(digits_chain(network("digits").entries, acc_bits=TINY.acc_bits))
