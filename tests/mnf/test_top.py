@@ -11,7 +11,7 @@ from golden.outputs import outputs
 from golden.tensors import Tensors
 from hw.mnf.config import PRESETS
 from tests.common.harness import STALLS, same
-from tests.common.random_layers import SEEDS, random_values
+from tests.common.random_layers import random_values
 from tests.mnf.design import MNF
 
 
@@ -28,17 +28,23 @@ def sane(run):
     assert run.counters["macs"] <= run.causes["compute"] * run.program.config.lanes
 
 
-@pytest.mark.parametrize("preset", ["tiny", "small"])
-@pytest.mark.parametrize("stalls", [{}, STALLS])
-def test_random_layers_in_icarus(preset, stalls):
+@pytest.mark.parametrize("preset, simulator", [("tiny", "icarus"), ("small", "verilator")])
+@pytest.mark.parametrize("stalls", [{}, STALLS], ids=["plain", "stalls"])
+def test_random_layers(preset, simulator, stalls):
     config = PRESETS[preset]
-    given = MNF.cases(config, 9000 if stalls else 5000, SEEDS if preset == "tiny" else SEEDS // 4)
-    build = MNF.rtl.build(config, "icarus")
+    given = MNF.cases(config, 9000 if stalls else 5000)
+    build = MNF.rtl.build(config, simulator)
     options = {"stalls": {**stalls, "seed": 7}} if stalls else {}
     runs = MNF.rtl.run(build, programs(given), **options)
     MNF.check(given, runs, None)
     for run in runs:
         sane(run)
+
+
+@pytest.mark.regress
+@pytest.mark.parametrize("preset, simulator", [("small", "icarus"), ("tiny", "verilator")])
+def test_random_layers_the_other_way_round(preset, simulator):
+    test_random_layers(preset, simulator, {})
 
 
 def chain(seed, config):
