@@ -27,7 +27,7 @@ def case(n, layer, density):
     return Case(n, [layer], [tensors], compile([layer], [tensors], CONFIG))
 
 
-@pytest.mark.parametrize("stalls", [{}, STALLS])
+@pytest.mark.parametrize("stalls", [{}, pytest.param(STALLS, marks=pytest.mark.regress)])
 def test_outputs(stalls):
     given = [case(n, layer, density) for n, layer in enumerate(LAYERS)
              for density in (0, 0.4, 1)]
