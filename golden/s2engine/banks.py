@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from golden.jit import njit
+from golden.jit import borrowed
 from golden.s2engine.buffer import AHEAD, SECTIONS
 
 # A bank's registers: the line (next token, those left, whether it ends a section); the ring; the
@@ -37,7 +37,7 @@ def banks(count: int, depth: int) -> Banks:
                  np.zeros(count, np.int64), np.zeros(count, np.int16))
 
 
-@njit
+@borrowed
 def _writes(b, k):
     s = b.s[k]
     if s[LEFT] == 0 or s[LEVEL] == b.ring.shape[1]:
@@ -45,7 +45,7 @@ def _writes(b, k):
     return not (s[LEFT] == 1 and s[ENDS] and s[SEC_LEVEL] == SECTIONS)
 
 
-@njit
+@borrowed
 def look(b):
     """What the banks offer and take in this cycle: fills ready, level, token."""
     for k in range(len(b.s)):
@@ -55,7 +55,7 @@ def look(b):
         b.token[k] = b.out[k, s[OUT_HEAD]]
 
 
-@njit
+@borrowed
 def step(b, replays, takes, tokens, target, begin, count, ends):
     """The edge that ends a cycle. `takes`: by bank, its token is taken. The bank `target` takes a
     line: tokens [begin, begin + count)."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from golden.jit import njit
+from golden.jit import borrowed
 from hw.s2engine.config import S2Config
 
 # A token: its offset, and
@@ -62,7 +62,7 @@ def pes(config: S2Config) -> PEs:
             [config.rows, config.cols, config.w_depth, config.f_depth, config.wf_depth], np.int64))
 
 
-@njit
+@borrowed
 def _step(a, p):
     """The DS's step: (cause but for a full WF-FIFO, entry, consumes W, consumes F)."""
     w, f = a.held[0, p], a.held[1, p]
@@ -94,7 +94,7 @@ def _step(a, p):
     return MULTIPLY if pair else SELECT, entry, eats_w, eats_f
 
 
-@njit
+@borrowed
 def _push(a, side, p, eaten, beside, there, depth):
     """A token from a FIFO's head into the register and to the neighbour `beside` (if `there`)."""
     if a.level[side, p] and (a.held[side, p] < 0 or eaten) and (
@@ -116,7 +116,7 @@ def _push(a, side, p, eaten, beside, there, depth):
         a.arrives[side, p] = NONE
 
 
-@njit
+@borrowed
 def _mac(a, p):
     """An enabled cycle of the MAC. Returns: a sum is done."""
     mac = a.mac[p]
@@ -131,7 +131,7 @@ def _mac(a, p):
     return mac == 2
 
 
-@njit
+@borrowed
 def _rf(a, p, first, last, ready):
     """A cycle of the RF. Returns: a result leaves the row."""
     level, turn = a.rf_level[p], a.passed[p] or first
@@ -157,7 +157,7 @@ def _rf(a, p, first, last, ready):
     return leaves
 
 
-@njit
+@borrowed
 def pes_step(a, enable, ready, left, causes):
     """A cycle of all PEs. `ready`: by row, its edge takes a result; `left`: by row, one leaves."""
     rows, cols = a.shape[0], a.shape[1]
@@ -207,7 +207,7 @@ def ces(config: S2Config) -> CEs:
                zeros(), np.zeros(3, np.int64))
 
 
-@njit
+@borrowed
 def ces_step(s, a, parts, begins, ends, groups, reuse, fb_level, fb_token, takes):
     """A cycle of all CEs and of `Commands`. Returns how many groups begin to be read from FB.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from golden.jit import njit
+from golden.jit import borrowed
 
 # An edge: where the next sum belongs; the last stage's tag is in the lowest bits of TAGS, two bits
 # each: there is a value, it ends its group; a group is full; one is at the output
@@ -10,7 +10,7 @@ COLUMN, KERNEL_TILE, SLOT, TILE, TAGS, FULL, OUT, REGISTERS = range(8)
 STAGES = 5
 
 
-@njit
+@borrowed
 def step(e, row, takes, moves_out, advance, c, group):
     """The edge that ends a cycle of an edge. `takes`: a sum comes; `moves_out`: a group leaves."""
     k, more = c

@@ -58,6 +58,7 @@ def test_alexnet_conv3_on_32_x_32():
     run_and_compare("paper-32", "alexnet", "conv3")
 
 
+@pytest.mark.regress
 def test_the_largest_array_is_emitted():
     """128 × 128 PEs: a module for the row, 128 of it; the Verilog hardly grows with the array."""
     began = time.monotonic()
