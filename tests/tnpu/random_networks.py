@@ -44,14 +44,14 @@ def random_conv(rnd, name, plane):
     return layer
 
 
-def random_task(rnd):
+def random_task(rnd, work=WORK):
     """Up to two convolutions and two FC layers, in any schedule."""
     while True:
         try:
             task = _task(rnd)
         except ValueError:          # a plane came out 1 × 1, which is an FC layer's
             continue
-        if sum(map(_work, task.network.layers)) <= WORK:
+        if sum(map(_work, task.network.layers)) <= work:
             return task
 
 

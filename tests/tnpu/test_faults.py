@@ -2,23 +2,26 @@
 
 import random
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from golden.layers import Layer
 from golden.tnpu.assemble import instruction_beats, queue_bytes, read_queue
-from golden.tnpu.network import Parameters
+from golden.tnpu.network import Network, Parameters
 from hw.common.axi.errors import ErrorCode
 from hw.tnpu.config import PRESETS
 from hw.tnpu.engine import TNPUError
 from hw.tnpu.instruction import Opcode
+from sim.common.design import job
 from sim.tnpu.run import outputs
 from tests.common.harness import Faults, same
 from tests.tnpu.design import TNPU, Task, golden
 from tests.tnpu.test_compile import NETWORKS, batch_of
 
 CONFIG = PRESETS["tiny"]
-NETWORK = NETWORKS["fc"]
+NETWORK = Network((Layer.fc("a", 5, 3, bias=True, relu=True), Layer.fc("b", 3, 2, bias=True)))
 CORRUPTED = 200
 IDLE_WITHIN = 100_000       # cycles: the run's, the watchdog's 65,536, and what comes after
 
@@ -101,7 +104,7 @@ def test_bus_error_in_the_queue(faults):
     faults.bus_error("read", faults.program.program.queue_at["f"])
 
 
-@pytest.mark.parametrize("at", [3, 90, 400, 3000, 15_000])
+@pytest.mark.parametrize("at", [3, 90, 400, 3000, 7000])
 @pytest.mark.parametrize("how", ["stopped", "reset"])
 def test_stop_and_reset_in_mid_batch(faults, how, at):
     getattr(faults, how)(at)
@@ -161,9 +164,15 @@ def test_a_wait_that_nothing_signals(faults):
 
 def test_too_many_tokens(faults):
     """Every instruction gives one more token that nobody takes: the 256th is one too many."""
-    words = [word | {"signal": word["signal"] | 1 << 22} for word in instructions(faults)]
+    program = TNPU.compile([Task(NETWORKS["fc"])], [batch_of(NETWORKS["fc"], 2)], CONFIG)
+    longer = SimpleNamespace(program=program, segment=program.segments[0])
+    words = [word | {"signal": word["signal"] | 1 << 22} for word in instructions(longer)]
     assert len(words) > 255
-    faults.disturbed(TNPUError.TOKENS, image=with_queue(faults, words))
+    clean = job(longer.segment, max_cycles=IDLE_WITHIN)
+    bad, after = faults.run([replace(clean, image=with_queue(longer, words)),
+                             replace(faults.clean, reset=False)])
+    assert bad.registers["ERROR"] == TNPUError.TOKENS
+    faults.good(after)
 
 
 def test_computing_and_dma_at_the_same_bank(faults):

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -15,13 +16,14 @@ from tests.tnpu.design import TNPU
 from tests.tnpu.random_networks import random_batch, random_config, random_task
 
 DESIGN = replace(TNPU, layer=random_task, tensors=random_batch)
+ICARUS = 4          # of a network's work: it is slow
 
 
-def check(build, config, first, count, memory, **options):
-    given = DESIGN.cases(config, first, count)
-    runs = DESIGN.rtl.run(build, [case.program for case in given], memory=memory or Memory(),
+def check(build, config, first, count, memory, design=DESIGN, **options):
+    given = design.cases(config, first, count)
+    runs = design.rtl.run(build, [case.program for case in given], memory=memory or Memory(),
                           **options)
-    DESIGN.check(given, runs, memory)
+    design.check(given, runs, memory)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,8 @@ def test_random_networks_with_stalls(tiny):
 def test_random_machines_in_icarus(machine):
     config = random_config(random.Random(1000 + machine))
     memory = Memory(latency=random.Random(machine).choice([1, 20, 64]))
-    check(DESIGN.rtl.build(config, "icarus"), config, 100 * machine, max(1, SEEDS // 10), memory)
+    check(DESIGN.rtl.build(config, "icarus"), config, 100 * machine, max(1, SEEDS // 20), memory,
+          replace(DESIGN, layer=partial(random_task, work=ICARUS)))
 
 
 def test_cover_points_name_signals():
