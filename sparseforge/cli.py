@@ -114,10 +114,20 @@ Schedule = Annotated[str | None, typer.Option(
     "--schedule", help="tnpu: sosm, conventional, time_multiplexed, separate [sosm]")]
 
 
+Alone = Annotated[bool, typer.Option(
+    "--array", help="s2engine: the array alone, buffers and memory aside; faster")]
+
+
 def _setting(design: str, config: ConfigOptions, memory: MemoryOptions, phase: str | None = None,
-             schedule: str | None = None) -> runs.Setting:
+             schedule: str | None = None, array: bool = False) -> runs.Setting:
     chosen, preset, cfg = _pick(design, config)
     with user_input():
+        if array:
+            alone = getattr(chosen, "alone", None)
+            if alone is None:
+                raise ValueError(f"--array needs a design with an array of its own, not "
+                                 f"{chosen.name}")
+            chosen = alone()
         if phase or schedule:
             variant = getattr(chosen, "variant", None)
             if variant is None:
@@ -140,9 +150,10 @@ def _show(setting: runs.Setting, result: runs.Answer, verb: str) -> None:
 @app.command()
 @grouped
 def model(design: DesignName, config: ConfigOptions, layer: LayerOptions, memory: MemoryOptions,
-          phase: Phase = None, schedule: Schedule = None, as_json: Json = False) -> None:
+          phase: Phase = None, schedule: Schedule = None, array: Alone = False,
+          as_json: Json = False) -> None:
     """The performance model: cycles, stalls by cause, bounds, speed-up. Exact, in seconds."""
-    setting = _setting(design, config, memory, phase, schedule)
+    setting = _setting(design, config, memory, phase, schedule, array)
     with user_input():
         work = workload(layer)
     result = runs.model(setting, work, layer.output)

@@ -67,6 +67,17 @@ class Report:
         """The hardware's other counters."""
         return {name: sum(r.counters[name] for r in self.runs) for name in self.runs[0].counters}
 
+    def array_of(self, index: int | None = None) -> dict[str, Any]:
+        """Figures of one layer, or of all, in the array alone: `runs` are not asked."""
+        mine = [(p.plan, a) for p, a in zip(self.program.passes, self.array, strict=True)
+                if index in (None, p.index)]
+        counts = self._counts([p for p, _ in mine], [a for _, a in mine])
+        return {"cycles": counts["array_cycles"],
+                "causes": {name: sum(a.causes[name] for _, a in mine) for name in CAUSES},
+                "macs_done": sum(a.products for _, a in mine), "read_beats": 0, "write_beats": 0,
+                "counts": counts, "fifo_marks": _marks([a for _, a in mine]),
+                "idle_share": idle_share([p for p, _ in mine])}
+
     def _mine(self, index: int | None) -> list[tuple[Plan, PassRun, ArrayRun]]:
         """The passes of a layer, or all."""
         return [(p.plan, r, a) for p, r, a in zip(self.program.passes, self.runs, self.array,
@@ -86,7 +97,7 @@ class Report:
             "read_beats": sum(r.read_beats for _, r, _ in mine),
             "write_beats": sum(r.write_beats for _, r, _ in mine),
             "counts": self._counts([p for p, _, _ in mine], [a for _, _, a in mine]),
-            "fifo_marks": [max(a.marks[n] for _, _, a in mine) for n in range(3)],
+            "fifo_marks": _marks([a for _, _, a in mine]),
             "idle_share": idle_share([p for p, _, _ in mine])}
 
     def _counts(self, plans: list[Plan], runs: list[ArrayRun]) -> dict[str, int]:
@@ -103,6 +114,10 @@ class Report:
                                               + counts["wb_tokens"] * weight)
             out[f"buffer_bits{name}"] = sum(h[n] * feature + h[2] * weight for h in held)
         return out
+
+
+def _marks(runs: list[ArrayRun]) -> list[int]:
+    return [max(run.marks[n] for run in runs) for n in range(3)]
 
 
 @dataclass(frozen=True)

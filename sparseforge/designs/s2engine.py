@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,22 @@ from sparseforge.registry import Cycles, Dense, LayerCycles, Measured, Shape, Wa
 from sparseforge.rtl import simulate
 
 
+@dataclass(frozen=True)
 class S2Engine:
     """See `sparseforge.registry.Design`. Cycles are of the DSs' clock. Nothing stays on chip
-    between layers: `cycles_layer` is `cycles`; `array_cycles` leaves buffers and memory out."""
+    between layers: `cycles_layer` is `cycles`; `array_cycles` leaves buffers and memory out.
+    `array_only`: so do all other figures."""
+
+    array_only: bool = False
 
     name = "s2engine"
     title = "S² Engine: a systolic array whose PEs select the pairs of non-zeros"
     paper = "Yang et al., S² Engine"
     busy_cause = "multiply"
+
+    def alone(self) -> S2Engine:
+        """The same design, buffers and memory aside: models whole networks within minutes."""
+        return S2Engine(array_only=True)
 
     def presets(self) -> Mapping[str, S2Config]:
         return PRESETS
@@ -44,19 +53,21 @@ class S2Engine:
         return program(compile(layers, tensors, config, known=known), ce=not config.naive)
 
     def cycles(self, program: Any, config: S2Config, memory: Memory) -> Cycles:
-        from golden.s2engine.cycles import cycles
-        report = cycles(program, **memory.as_dict())
+        from golden.s2engine.cycles import Report, cycles
+        report = (Report(program=program, runs=()) if self.array_only else
+                  cycles(program, **memory.as_dict()))
+        figures = report.array_of if self.array_only else report.of
 
         def share(of: dict[str, Any]) -> LayerCycles:
             about = {"mac_cycles": -(-of["cycles"] // config.ratio),
                      **{name: of[name] for name in ("fifo_marks", "idle_share")}}
             return LayerCycles(of["cycles"], of["cycles"], of["macs_done"], of["causes"], about,
                                of["counts"])
-        total = report.of()
+        total = figures()
         whole = share(total)
         return Cycles(whole.cycles, whole.cycles_layer, whole.macs_done, whole.stalls,
                       total["read_beats"], total["write_beats"],
-                      [share(report.of(n)) for n in range(len(program.layers))], whole.about,
+                      [share(figures(n)) for n in range(len(program.layers))], whole.about,
                       counts=whole.counts)
 
     def simulate(self, programs: Sequence[Any], config: S2Config, memory: Memory, *,

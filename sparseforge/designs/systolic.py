@@ -21,6 +21,9 @@ class Systolic(S2Engine):
     title = "The naive systolic array: every product, zeros too, in S² Engine's machine"
     paper = "Yang et al., S² Engine, Fig. 1"
 
+    def alone(self) -> Any:
+        raise ValueError("systolic: array_cycles stand beside its cycles; leave --array out")
+
     def presets(self) -> Mapping[str, NaiveConfig]:
         return PRESETS
 

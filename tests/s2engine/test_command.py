@@ -47,6 +47,17 @@ def test_a_networks_figures_add_up(run):
     assert data["must_macs"] == data["macs_effectual"] == data["macs_done"]
 
 
+def test_the_array_alone(run):
+    """The same figures as beside the whole machine's, and their waterfall sums."""
+    _, whole, _ = run(f"model s2engine --preset tiny {SHAPE}")
+    status, alone, _ = run(f"model s2engine --preset tiny {SHAPE} --array")
+    assert status == 0
+    assert {name: alone[name] for name in ARRAY - {"mac_cycles"}} == {
+        name: whole[name] for name in ARRAY - {"mac_cycles"}}
+    assert alone["cycles"] == whole["array_cycles"] < whole["cycles"]
+    assert alone["speedup"] == alone["array_speedup"] == whole["array_speedup"]
+
+
 def test_the_naive_array_multiplies_everything(run):
     """Besides what has no pixel or kernel; zeros cost it nothing less."""
     _, sparse, _ = run(f"model systolic --preset tiny {SHAPE}")
@@ -61,6 +72,8 @@ def test_the_naive_array_multiplies_everything(run):
     ("model s2engine --set ratio=3 --shape 1,1,1,1,1,1", "ratio must be 1, 2, 4 or 8, not 3"),
     ("model s2engine --shape 1,1,1,1,1,1 --product-shift 2", "product_shift must be 0"),
     ("model systolic --set ratio=2 --shape 1,1,1,1,1,1", "ratio must be 1"),
+    ("model systolic --shape 1,1,1,1,1,1 --array", "leave --array out"),
+    ("model scnn --shape 1,1,1,1,1,1 --array", "--array needs a design with an array of its own"),
     ("reproduce systolic", "reproduce s2engine"),
 ])
 def test_refusals(run, line, message):

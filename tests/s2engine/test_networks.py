@@ -60,10 +60,11 @@ def test_alexnet_conv3_on_32_x_32():
 
 @pytest.mark.regress
 def test_the_largest_array_is_emitted():
-    """128 × 128 PEs: a module for the row, 128 of it; the Verilog hardly grows with the array."""
+    """128 × 128 PEs: one module for the PE and one for the row; what grows are the wires between
+    rows."""
     began = time.monotonic()
     large = emit(PEArray(S2Config(rows=128, cols=128)), "array").verilog
     print(f"128 x 128: {len(large) / 1e6:.1f} MB in {time.monotonic() - began:.1f} s")
     assert large.count("\nmodule PE(") == large.count("\nmodule PERow(") == 1
     few = emit(PEArray(S2Config(rows=2, cols=128)), "array").verilog
-    assert len(large) < 8 * len(few)
+    assert len(large) < 32 * len(few)
