@@ -150,8 +150,9 @@ class _Builder:
                                                shares[0].lanes.pitch, config)}
             made.append(Pass(layer=stage.layer, reads=stage.reads, index=stage.index,
                              mapping=stage.mapping, shares=shares, blocks=tuple(blocks),
-                             order=order, pixels=pixels, outputs=stage.outputs,
-                             descriptor=descriptor, stored=stored if n == 0 else None))
+                             order=order, plane=stage.plane, pixels=pixels,
+                             outputs=stage.outputs, descriptor=descriptor,
+                             stored=stored if n == 0 else None))
         return made
 
 
