@@ -34,6 +34,19 @@ class PassReport:
     end: int
     causes: dict[str, int]
     macs: int
+    setup: int                  # cycles of SETUP: registers, biases, weights
+    apart: int                  # cycles that only wait for its map to come or its outputs to go
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerReport:
+    """A layer's share of a run; those of all layers sum to the run."""
+
+    cycles: int
+    cycles_layer: int           # without what a chain would not wait for
+    causes: dict[str, int]
+    macs: int
+    setup: int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,8 +68,26 @@ class Report:
         assert sum(self.causes.values()) == self.config.pes * self.cycles
         assert all(count >= 0 for count in self.causes.values())
 
-    def layer(self, index: int) -> list[PassReport]:
-        return [one for one in self.passes if one.index == index]
+    @property
+    def segment_cycles(self) -> tuple[int, ...]:
+        """The CYCLES register of the program's one segment."""
+        return (self.cycles,)
+
+    @property
+    def cycles_layer(self) -> int:
+        """`cycles` without waiting for the first layer's map and for the last one's outputs."""
+        return self.cycles - sum(one.apart for one in self.passes)
+
+    def layer(self, index: int) -> LayerReport:
+        """A layer's share; the first and the last cycles are the last layer's."""
+        mine = [one for one in self.passes if one.index == index]
+        closing = CLOSING * (mine[-1] is self.passes[-1])
+        causes = {name: sum(one.causes[name] for one in mine) for name in CAUSES}
+        causes["idle"] += self.config.pes * closing
+        total = sum(one.end - one.begin for one in mine) + closing
+        return LayerReport(
+            cycles=total, cycles_layer=total - sum(one.apart for one in mine), causes=causes,
+            macs=sum(one.macs for one in mine), setup=sum(one.setup for one in mine))
 
 
 def cycles(program: Program, memory: Memory = Memory(), width: int = 0) -> Report:  # noqa: B008
@@ -64,17 +95,19 @@ def cycles(program: Program, memory: Memory = Memory(), width: int = 0) -> Repor
     config = program.config
     maps, starts = _maps(program)
     engine = _engine(program, memory, maps, starts, width)
-    sections = np.array([members(config, port) for port in range(config.ports)], np.int64)
     reports = []
     for n, one in enumerate(program.passes):
         begin, before = int(engine.state[machine.NOW]), engine.causes.sum(axis=0)
+        counts = engine.counts.copy()
         if width:
             engine = _room(engine, one)
-        machine.run(engine, _job(program, n, starts), _tables(one, config), sections)
+        machine.run(engine, _job(program, n, starts), _tables(one, config))
         after = engine.causes.sum(axis=0) - before
         reports.append(PassReport(
             index=one.index, begin=begin, end=int(engine.state[machine.NOW]), macs=_macs(one),
-            causes=dict(zip(CAUSES, after.tolist(), strict=True))))
+            causes=dict(zip(CAUSES, after.tolist(), strict=True)),
+            setup=int((engine.counts - counts)[machine.SETUPS]),
+            apart=int((engine.counts - counts)[machine.APART])))
     return _report(program, engine, reports, width)
 
 
@@ -90,7 +123,8 @@ def _report(program: Program, engine: machine.Engine, reports: list[PassReport],
                 "events": counts[machine.EVENTS], "fired": counts[machine.FIRED],
                 "spilled": counts[machine.SPILLED],
                 **{f"busy_{n + 1}": int(engine.causes[n, 0]) for n in range(config.pes)}}
-    links = np.column_stack([engine.events.copies, engine.results.moved])
+    links = np.column_stack([
+        engine.net[:, network.COPIES:network.COPIES + 3], engine.back[:, network.MOVED]])
     return Report(config=config, cycles=busy + CLOSING, passes=tuple(reports), causes=causes,
                   counters=counters, read_beats=counts[machine.READ_BEATS],
                   write_beats=int(engine.writer.state[axi.BEATS_W]), heat=engine.heat, width=width,
@@ -99,7 +133,7 @@ def _report(program: Program, engine: machine.Engine, reports: list[PassReport],
 
 def _room(engine: machine.Engine, one: Pass) -> machine.Engine:
     """The engine with more bins than the pass can last."""
-    need = int(engine.state[machine.NOW]) // int(engine.width[0]) + 4 * BINS
+    need = int(engine.state[machine.NOW]) // int(engine.state[machine.WIDTH]) + 4 * BINS
     if need <= len(engine.heat):
         return engine
     heat = np.zeros((2 * need, *engine.heat.shape[1:]), np.int32)
@@ -107,30 +141,33 @@ def _room(engine: machine.Engine, one: Pass) -> machine.Engine:
     return engine._replace(heat=heat)
 
 
-def _engine(program: Program, memory: Memory, maps: storage.Maps, starts: dict[int, int],
+def _engine(program: Program, memory: Memory, maps: np.ndarray, starts: dict[int, int],
             width: int) -> machine.Engine:
     config = program.config
-    events, results = network.networks(config)
+    net, back = network.networks(config)
     every = program.passes
     rows = max(one.layer.out_h for one in every)
     room = max(one.descriptor["row_events"] * one.layer.out_h for one in every)
     beat, settings = config.memory_bits // 8, memory.as_dict()
-    shares = _shares(program, starts)
+    shares, fires = _shares(program, starts)
     all_pes = pe.pes(config)
     for n in range(config.pes):
         mine = [at for at, one in enumerate(every) if n < len(one.shares)]
-        all_pes.core[n, pe.COMES] = mine[0] if mine else 0
+        all_pes[n, pe.COMES] = mine[0] if mine else 0
+    state = np.zeros(machine.STATE_FIELDS, np.int64)
+    state[machine.WIDTH] = width or 1 << 62
+    state[machine.CLEARING], state[machine.DEPTH] = config.acc_entries, config.vector_fifo
     return machine.Engine(
-        np.zeros(machine.STATE_FIELDS, np.int64), events, results, all_pes, shares,
-        storage.storage(config, rows, max(room, 1), max(len(maps.y), 1)), maps,
+        state, net, back, all_pes, shares, fires,
+        storage.storage(config, maps, rows, max(room, 1)),
         axi.reader(beat, **settings), axi.writer(beat, **settings),
         np.zeros(config.nodes, np.int64), np.zeros(machine.COUNTS, np.int64),
         np.zeros((config.pes, machine.CAUSES), np.int64),
         np.zeros((4 * BINS if width else 1, config.pes, machine.CAUSES), np.int32),
-        np.array([width or 1 << 62], np.int64))
+        np.zeros((2, config.nodes), np.int64))
 
 
-def _maps(program: Program) -> tuple[storage.Maps, dict[int, int]]:
+def _maps(program: Program) -> tuple[np.ndarray, dict[int, int]]:
     """All pixels: of each layer its map in memory, then what its passes fire, PE by PE; and where
     those of each layer's map and of each (pass, PE) begin, by (−1 − layer) and pass · PEs + PE."""
     parts: list[np.ndarray] = []
@@ -146,39 +183,31 @@ def _maps(program: Program) -> tuple[storage.Maps, dict[int, int]]:
                 starts[n * pes_ + own] = at
                 parts.append(fired(share, one.layer, one.outputs)[:, 1:])
                 at += len(parts[-1])
-    whole = np.concatenate(parts).astype(np.int64)
-    return storage.Maps(*(np.ascontiguousarray(column) for column in whole.T)), starts
+    return np.concatenate(parts).astype(np.int64), starts
 
 
-def _shares(program: Program, starts: dict[int, int]) -> pe.Shares:
-    config, every = program.config, program.passes
-    shape = len(every), config.pes
-    found = {name: np.zeros(shape, np.int64)
-             for name in ("next", "groups", "fires", "waits", "rows", "used", "first", "last")}
-    slots: list[np.ndarray] = []
-    pixels: list[np.ndarray] = []
-    at = 0
-    after = [0] * config.pes
+def _shares(program: Program, starts: dict[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """`machine.Engine.shares`, `fired`."""
+    pes_, every = program.config.pes, program.passes
+    out = np.zeros((len(every), pes_, pe.SHARE_COLUMNS), np.int64)
+    parts: list[np.ndarray] = [np.zeros((0, 2), np.int64)]
+    after, at = [0] * pes_, 0
     for n in reversed(range(len(every))):
         for own in range(len(every[n].shares)):
-            found["next"][n, own] = after[own]
-            after[own] = n
+            out[n, own, pe.SHARE_NEXT], after[own] = after[own], n
     for n, one in enumerate(every):
         for own, share in enumerate(one.shares):
-            lanes = share.lanes
-            found["groups"][n, own], found["fires"][n, own] = lanes.groups, share.fires
-            found["waits"][n, own] = one.mapping.sides == 1
-            found["rows"][n, own] = lanes.groups * lanes.stretch
-            found["used"][n, own] = lanes.used
+            lanes, entry = share.lanes, out[n, own]
+            entry[pe.GROUPS], entry[pe.FIRES] = lanes.groups, share.fires
+            entry[pe.WAITS] = one.mapping.sides == 1
+            entry[pe.ROWS], entry[pe.ROW_SUMS] = lanes.groups * lanes.stretch, lanes.used
             if share.fires:
-                own_slots = fired_slots(share, one.layer, fired(share, one.layer, one.outputs))
-                slots.append(own_slots)
-                pixels.append(starts[n * config.pes + own] + np.arange(len(own_slots)))
-                found["first"][n, own] = at
-                at += len(own_slots)
-                found["last"][n, own] = at
-    return pe.Shares(**found, slot=np.concatenate([*slots, np.zeros(1)]).astype(np.int64),
-                     pixel=np.concatenate([*pixels, np.zeros(1)]).astype(np.int64))
+                slots = fired_slots(share, one.layer, fired(share, one.layer, one.outputs))
+                numbers = starts[n * pes_ + own] + np.arange(len(slots))
+                parts.append(np.column_stack([slots, numbers]))
+                entry[pe.FIRST], entry[pe.END_AT] = at, at + len(slots)
+                at += len(slots)
+    return out, np.concatenate(parts).astype(np.int64)
 
 
 def fired_slots(share: Share, layer: Layer, rows: np.ndarray) -> np.ndarray:
@@ -200,10 +229,9 @@ def _tables(one: Pass, config: MNFConfig) -> storage.Tables:
     layer, geometry, lanes = one.reads, Geometry.of(one.reads), one.shares[0].lanes
     own = targets(layer, one.shares)
     return storage.Tables(
-        np.array([[t.dest & members(config, port) for t in own] for port in range(config.ports)],
-                 np.int64),
-        np.array([t.channels[0] for t in own], np.int64),
-        np.array([t.channels[1] - 1 for t in own], np.int64),
+        np.array([[t.channels[0], t.channels[1] - 1, *(
+            t.dest & members(config, port) for port in range(config.ports))] for t in own],
+            np.int64),
         np.array([tiles_reached(geometry.rows, layer.h, lanes.pr, *t.band) for t in own],
                  np.int64),
         tiles_reached(geometry.cols, layer.w, lanes.pc, 0, layer.wo).astype(np.int64))

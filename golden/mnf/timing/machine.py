@@ -10,36 +10,38 @@ from typing import NamedTuple
 import numpy as np
 
 from golden import axi
-from golden.jit import njit
+from golden.jit import borrowed
 from golden.mnf.timing import network, pe, storage
 
 # States of the shell and the sequencer, in the order of a descriptor.
 (FETCH, CHECK, BEGIN, SETUP, READY, WAIT, CLEAR, REPLAY, END, FINISH, TAKE) = range(11)
 COMPUTE, DRAIN, LOAD, AWAIT, REST, CAUSES = range(6)        # what a PE does in a cycle
-EVENTS, PIXELS, FIRED, SPILLED, READ_BEATS, COUNTS = range(6)
+# `APART`: cycles that wait for the first line of a map, or after the last pixel for memory.
+EVENTS, PIXELS, FIRED, SPILLED, READ_BEATS, SETUPS, APART, COUNTS = range(8)
 # `Engine.state`: the next cycle; the side that is written, its `keep` and `row_events`; rows of
-# events of the other side; lines that its layer spilled, and where.
+# events of the other side; lines that its layer spilled, and where; the written side's region;
+# cycles of a bin of `heat`; cycles in which the sums are cleared, first of all; `vector_fifo`.
 (NOW, SIDE, KEEP, ROOM, READ_ROOM, SPILL_LINES, SPILL_BEAT, STORE_BEAT, STORE_BEATS,
- STATE_FIELDS) = range(10)
+ WIDTH, CLEARING, DEPTH, STATE_FIELDS) = range(13)
 
 
 class Engine(NamedTuple):
     """Everything that lasts from descriptor to descriptor."""
 
     state: np.ndarray               # int64 [STATE_FIELDS]
-    events: network.Events
-    results: network.Results
-    pes: pe.PEs
-    shares: pe.Shares
+    net: np.ndarray                 # `network.networks`
+    back: np.ndarray
+    pes: np.ndarray                 # `pe.pes`
+    shares: np.ndarray              # [passes, PEs, SHARE_COLUMNS]
+    fired: np.ndarray               # [pixels, 2]
     storage: storage.Storage
-    maps: storage.Maps
     reader: axi.Reader
     writer: axi.Writer
     owed: np.ndarray                # int64 [nodes]: ends that are to come
     counts: np.ndarray  # type: ignore[assignment]  # int64 [COUNTS]
     causes: np.ndarray              # int64 [PEs, CAUSES]
     heat: np.ndarray                # int32 [bins, PEs, CAUSES]
-    width: np.ndarray               # int64 [1]: cycles of a bin
+    scratch: np.ndarray             # int64 [2, nodes]: what PEs get, whether they drain
 
 
 class Job(NamedTuple):
@@ -67,7 +69,7 @@ class Job(NamedTuple):
     fires: int
 
 
-@njit
+@borrowed
 def at_rest(reader):
     """Nothing moves in the reader and in its memory, and nothing will."""
     s = reader.state
@@ -77,61 +79,58 @@ def at_rest(reader):
             and s[axi.RQ_IN] == s[axi.RQ_OUT] and s[axi.RATE] == full)
 
 
-@njit
-def run(engine, job, tables, sections):
-    """One descriptor, from its fetch to its end. `sections` [ports]: the nodes of each."""
-    state, net, back, pes, s = (engine.state, engine.events, engine.results, engine.pes,
+@borrowed
+def run(engine, job, tables):
+    """One descriptor, from its fetch to its end."""
+    state, net, back, pes, s = (engine.state, engine.net, engine.back, engine.pes,
                                 engine.storage)
-    reader, writer, maps = engine.reader, engine.writer, engine.maps
-    ports, count = len(sections), len(pes.takes)
-    size, most = s.sizes[1], s.sizes[0]
+    reader, writer, own, port = engine.reader, engine.writer, s.own, s.ports
+    arrived, draining = engine.scratch[0], engine.scratch[1]
+    ports, count = len(port), len(pes)
+    size, most = own[storage.SIZE], own[storage.MOST]
     now, at, fetched, asked, started = state[NOW], FETCH, 0, False, False
     line_full, line_index, lines_in, lines_out, ended = False, 0, 0, 0, False
-    left = np.zeros(ports, np.int64)            # flits of the feeder
-    line_of = np.zeros(ports, np.int64)
-    sent = np.zeros(ports, np.bool_)
-    draining = np.zeros(count, np.bool_)
-    ready, came = np.zeros(ports, np.bool_), np.zeros(ports, np.int64)
-    gets, arrived = np.zeros(ports, np.int64), np.zeros(count + 1, np.int64)
     clear_row = replay_lines = 0
     while True:
         # What everybody sees at the start of the cycle.
-        net.before[:] = net.count
-        back.before[:] = back.count
+        network.begin(net, back)
+        clearing = now < state[CLEARING]
         for n in range(count):
-            draining[n] = pe.look(pes, engine.shares, n, False)
+            draining[n] = pe.look(pes, engine.shares, n, clearing, state[DEPTH])
         none = True
         for n in range(count + 1):
             none = none and engine.owed[n] == 0
-        settle = at == WAIT or at == FINISH
-        settled = none and s.spill[storage.DONE] == 1
+        settle = at in (WAIT, FINISH)
+        settled = none and own[storage.DONE] == 1
         for p in range(ports):
-            settled = settled and s.full[p] < 0
+            settled = settled and port[p, storage.FULL] < 0
         starts = at == REPLAY and not started
         done = storage.replayed(s, starts)
         side, keep, room = state[SIDE], state[KEEP], state[ROOM]
 
         # What comes back.
-        gone = storage.spill_step(s, writer, side, keep, room, maps, settle, none,
+        gone = storage.spill_step(s, writer, side, keep, room, settle, none,
                                   state[STORE_BEAT], state[STORE_BEATS], now)
         engine.counts[SPILLED] += gone >= 0
         for p in range(ports):
-            ready[p] = storage.bank_ready(s, p, side, keep, room, maps, gone)
-        came[:] = network.NONE
-        network.step_results(back, ready, came)
+            port[p, storage.TAKES] = storage.bank_ready(s, p, side, keep, room, gone)
+            port[p, storage.CAME] = network.NONE
+        network.step_results(back, port[:, storage.TAKES], port[:, storage.CAME])
         for p in range(ports):
-            if network.NONE < came[p] < 0:
-                engine.owed[-1 - came[p]] -= 1
-                came[p] = network.NONE
-            engine.counts[FIRED] += came[p] >= 0
-            storage.bank_step(s, p, side, keep, room, maps, gone, came[p])
+            came = port[p, storage.CAME]
+            if network.NONE < came < 0:
+                engine.owed[-1 - came] -= 1
+                came = storage.EMPTY
+            engine.counts[FIRED] += came >= 0
+            storage.bank_step(s, p, side, keep, room, gone, came)
 
         # The network and the PEs.
-        arrived[:] = -1
-        network.step_events(net, pes.ready, arrived)
-        phase_member = at == REPLAY or at == END
+        for n in range(count + 1):
+            arrived[n] = -1
+        network.step_events(net, pes, arrived)
+        phase_member = at in (REPLAY, END)
         for n in range(count):
-            if pes.takes[n] == 1:
+            if pes[n, pe.TAKES] == 1:
                 cause = COMPUTE
             elif draining[n]:
                 cause = DRAIN
@@ -142,11 +141,15 @@ def run(engine, job, tables, sections):
             else:
                 cause = REST
             engine.causes[n, cause] += 1
-            engine.heat[now // engine.width[0], n, cause] += 1
-            pe.step(pes, engine.shares, back, n, arrived[n + 1], now)
+            engine.heat[now // state[WIDTH], n, cause] += 1
+            pe.step(pes, engine.shares, engine.fired, back, n, arrived[n + 1], now,
+                    state[DEPTH])
 
         # Lines out of memory.
         setup = at == SETUP
+        engine.counts[SETUPS] += setup
+        engine.counts[APART] += (settle and none) or (
+            at == REPLAY and job.from_memory and lines_out == 0 and not line_full)
         feeder_free = True
         line_out = False
         replay_gets = 0
@@ -154,15 +157,16 @@ def run(engine, job, tables, sections):
             if setup:
                 dest = job.lines[lines_out, 1]
                 for p in range(ports):
-                    if dest & sections[p]:
-                        flows = (left[p] == 1 and net.before[net.root[p]] < net.word.shape[1]
+                    if dest & port[p, storage.SECTION]:
+                        flits = port[p, storage.FEEDS]
+                        flows = (flits == 1 and network.space(net, port[p, storage.ROOT])
                                  and storage.generator_idle(s, p))
-                        feeder_free = feeder_free and (left[p] == 0 or flows)
+                        feeder_free = feeder_free and (flits == 0 or flows)
                 line_out = feeder_free
             elif storage.line_ready(s):
                 line_out = True
                 first = job.map_first if job.from_memory else 0
-                end = job.map_end if job.from_memory else s.spills[1 - side]
+                end = job.map_end if job.from_memory else own[storage.SPILLS + 1 - side]
                 replay_gets = min(most, end - first - lines_out * most)
         takes_beat = at != FETCH and (not line_full or line_out)
         wants = takes_beat or (at == FETCH and fetched < job.beats)
@@ -183,7 +187,9 @@ def run(engine, job, tables, sections):
             axi.step(reader, 1 if pop else 0)
             engine.counts[READ_BEATS] += pop
         feeds = line_out and setup
-        fed = ended and not left.any()
+        fed = ended
+        for p in range(ports):
+            fed = fed and port[p, storage.FEEDS] == 0
         line_now = lines_out
         if line_out:
             line_full = False
@@ -197,38 +203,40 @@ def run(engine, job, tables, sections):
                 lines_in += 1
 
         # The ports: pixels into generators, events and flits onto the network.
-        there = s.replay[storage.Q_LEVEL] > 0
-        head = s.queue[s.replay[storage.Q_HEAD]]
+        there = own[storage.Q_LEVEL] > 0
+        head = own[storage.WORDS + own[storage.Q_HEAD]]
         popped = there
         ends_sent = True
         for p in range(ports):
-            free = net.before[net.root[p]] < net.word.shape[1]
-            gets[p] = storage.EMPTY
-            if there and s.missing[p]:
+            free = network.space(net, port[p, storage.ROOT])
+            port[p, storage.GETS] = storage.EMPTY
+            if there and port[p, storage.MISSING]:
                 if storage.generator_ready(s, p, free):
-                    gets[p] = head
-                    s.missing[p] = False
+                    port[p, storage.GETS] = head
+                    port[p, storage.MISSING] = 0
                 else:
                     popped = False
             rest = storage.generator_idle(s, p)
-            if storage.generator_step(s, p, gets[p], tables, maps, net, free):
+            if storage.generator_step(s, p, port[p, storage.GETS], tables, net, free):
                 engine.counts[EVENTS] += 1
-            if left[p] and rest and free:
-                line = job.lines[line_of[p]]
-                network.push(net, net.root[p],
-                             line[0] | (line[1] & sections[p]) << network.DEST)
-                left[p] -= 1
-            if feeds and job.lines[line_now, 1] & sections[p]:
-                left[p], line_of[p] = job.lines[line_now, 2], line_now
-            if at == END and not sent[p]:
+            if port[p, storage.FEEDS] and rest and free:
+                line = job.lines[port[p, storage.FEEDS_LINE]]
+                network.push(net, port[p, storage.ROOT],
+                             line[0] | (line[1] & port[p, storage.SECTION]) << network.DEST)
+                port[p, storage.FEEDS] -= 1
+            if feeds and job.lines[line_now, 1] & port[p, storage.SECTION]:
+                port[p, storage.FEEDS] = job.lines[line_now, 2]
+                port[p, storage.FEEDS_LINE] = line_now
+            if at == END and not port[p, storage.SENT]:
                 if rest and free:
-                    network.push(net, net.root[p],
-                                 pe.END | (job.members & sections[p]) << network.DEST)
-                    sent[p] = True
+                    network.push(net, port[p, storage.ROOT],
+                                 pe.END | (job.members & port[p, storage.SECTION]) << network.DEST)
+                    port[p, storage.SENT] = True
                 else:
                     ends_sent = False
         if popped:
-            s.missing[:] = True
+            for p in range(ports):
+                port[p, storage.MISSING] = 1
             engine.counts[PIXELS] += 1
         storage.replay_step(s, starts, not job.from_memory, job.first_row, job.last_row,
                             state[READ_ROOM], replay_lines, replay_gets,
@@ -267,7 +275,7 @@ def run(engine, job, tables, sections):
                     engine.owed[n] += job.fires >> n & 1
                 at = END
             for p in range(ports):
-                sent[p] = job.members & sections[p] == 0
+                port[p, storage.SENT] = job.members & port[p, storage.SECTION] == 0
             started = True
         elif at == END:
             if ends_sent:
@@ -280,17 +288,19 @@ def run(engine, job, tables, sections):
             return
 
 
-@njit
+@borrowed
 def turn(engine, job):
     """A layer begins: the sides change places."""
     state, s = engine.state, engine.storage
-    state[SPILL_LINES] = s.spill[storage.LINES] if state[KEEP] else 0
+    state[SPILL_LINES] = s.own[storage.LINES] if state[KEEP] else 0
     state[SPILL_BEAT] = state[STORE_BEAT]
     state[READ_ROOM] = state[ROOM]
     state[SIDE] = 1 - state[SIDE]
     state[KEEP], state[ROOM] = job.keep, job.row_events
     state[STORE_BEAT], state[STORE_BEATS] = job.store_beat, job.store_beats
-    s.counts[state[SIDE]] = 0
-    s.spills[state[SIDE]] = 0
+    for p in range(s.counts.shape[1]):
+        for row in range(s.counts.shape[2]):
+            s.counts[state[SIDE], p, row] = 0
+    s.own[storage.SPILLS + state[SIDE]] = 0
     for field in (storage.DONE, storage.OPEN, storage.GIVEN, storage.LINES, storage.ENDED):
-        s.spill[field] = 0
+        s.own[field] = 0

@@ -9,171 +9,170 @@ space, whatever order routers are looked at in.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
-from golden.jit import njit
+from golden.jit import borrowed
 from hw.mnf.config import MNFConfig
 
 KIND, TILES, DEST = 0, 3, 20        # bits of a flit
 MOST_NODES = 40                     # that a flit's number has room for
 EAST, SOUTH, CORE = range(3)
 NONE = -1 << 40                     # no result
+READY = 0                           # column of the PEs: which kinds each takes, a bit each
 
 
-class Events(NamedTuple):
-    """The multicast network. Routers are nodes."""
-
-    word: np.ndarray        # int64 [nodes, link_fifo]
-    head: np.ndarray        # int64 [nodes]
-    count: np.ndarray  # type: ignore[assignment]  # int64 [nodes]
-    before: np.ndarray
-    done: np.ndarray        # int64 [nodes]: branches that have the head already
-    next: np.ndarray        # int64 [nodes, 2]: the router behind E, S
-    behind: np.ndarray      # int64 [nodes, 3]: nodes behind E, S, core
-    root: np.ndarray        # int64 [ports]
-    copies: np.ndarray      # int64 [nodes, 3]: flits that took each branch
+# Columns of the event network [nodes, columns], whose routers are nodes: the FIFO's head, its level
+# now and at the start of the cycle; branches that have the head already; the routers behind E and
+# S; the nodes behind E, S, core, a bit each; flits that took each branch; then the FIFO.
+(HEAD, COUNT, BEFORE, DONE, NEXT, _, BEHIND, _, _, COPIES, _, _, WORDS) = range(13)
+# Columns of the result network: the input that comes first; router and input that it sends to, −1:
+# a port, and which; words that it sent; then for each input (from E, from S, of the PE) a FIFO:
+# head, level, level at the start, words.
+(TURN, TO, TO_INPUT, PORT, MOVED, INPUTS) = range(6)
+R_HEAD, R_COUNT, R_BEFORE, R_WORDS = range(4)
 
 
-class Results(NamedTuple):
-    """The network back. Inputs of a router: from E, from S, of its PE."""
-
-    word: np.ndarray        # int64 [nodes, 3, link_fifo]
-    head: np.ndarray        # int64 [nodes, 3]
-    count: np.ndarray  # type: ignore[assignment]  # int64 [nodes, 3]
-    before: np.ndarray
-    turn: np.ndarray        # int64 [nodes]: the input that comes first
-    next: np.ndarray        # int64 [nodes, 2]: router and input that it sends to, −1: a port
-    port: np.ndarray        # int64 [nodes]: the port, if so
-    moved: np.ndarray       # int64 [nodes]: words that it sent
-
-
-def networks(config: MNFConfig) -> tuple[Events, Results]:
-    """Empty ones. ValueError for a mesh that the model has no room for."""
+def networks(config: MNFConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Both, empty. ValueError for a mesh that the model has no room for."""
     if config.nodes > MOST_NODES:
         raise ValueError(f"the model covers meshes of at most {MOST_NODES} nodes, "
                          f"not {config.nodes}")
     cols, rows, nodes, depth = (config.mesh_cols, config.mesh_rows, config.nodes,
                                 config.link_fifo)
     starts = [p * rows // config.ports for p in range(config.ports)] + [rows]
-    after, behind = np.full((nodes, 2), -1), np.zeros((nodes, 3), np.int64)
-    back, port = np.full((nodes, 2), -1), np.full(nodes, -1)
+    net = np.zeros((nodes, WORDS + depth), np.int64)
+    back = np.zeros((nodes, INPUTS + 3 * (R_WORDS + depth)), np.int64)
+    net[:, NEXT:NEXT + 2] = back[:, TO] = back[:, PORT] = -1
     for p in range(config.ports):
         for row in range(starts[p], starts[p + 1]):
             for col in range(cols):
                 n = row * cols + col
                 south = range(n + cols, starts[p + 1] * cols, cols)
-                behind[n, SOUTH] = sum(1 << at for at in south)
-                after[n, SOUTH] = n + cols if south else -1
+                net[n, BEHIND + SOUTH] = sum(1 << at for at in south)
+                net[n, NEXT + SOUTH] = n + cols if south else -1
                 if row == starts[p] and col + 1 < cols:
-                    after[n, EAST] = n + 1
-                    behind[n, EAST] = sum(1 << r * cols + c for r in range(row, starts[p + 1])
-                                          for c in range(col + 1, cols))
-                behind[n, CORE] = 1 << n if n else 0
+                    net[n, NEXT + EAST] = n + 1
+                    net[n, BEHIND + EAST] = sum(
+                        1 << r * cols + c for r in range(row, starts[p + 1])
+                        for c in range(col + 1, cols))
+                net[n, BEHIND + CORE] = 1 << n if n else 0
                 if col:
-                    back[n] = n - 1, EAST
+                    back[n, TO:PORT] = n - 1, EAST
                 elif row > starts[p]:
-                    back[n] = n - cols, SOUTH
+                    back[n, TO:PORT] = n - cols, SOUTH
                 else:
-                    port[n] = p
-
-    def zeros(*shape: int) -> np.ndarray:
-        return np.zeros(shape, np.int64)
-
-    events = Events(zeros(nodes, depth), zeros(nodes), zeros(nodes), zeros(nodes), zeros(nodes),
-                    after.astype(np.int64), behind,
-                    np.array([start * cols for start in starts[:-1]], np.int64), zeros(nodes, 3))
-    results = Results(zeros(nodes, 3, depth), zeros(nodes, 3), zeros(nodes, 3), zeros(nodes, 3),
-                      zeros(nodes), back.astype(np.int64), port.astype(np.int64), zeros(nodes))
-    return events, results
+                    back[n, PORT] = p
+    return net, back
 
 
-@njit
+def roots(config: MNFConfig) -> np.ndarray:
+    """The first router of each port."""
+    return np.array([p * config.mesh_rows // config.ports * config.mesh_cols
+                     for p in range(config.ports)], np.int64)
+
+
+@borrowed
+def begin(net, back):
+    """A cycle begins."""
+    size = (back.shape[1] - INPUTS) // 3
+    for n in range(len(net)):
+        net[n, BEFORE] = net[n, COUNT]
+        for k in range(3):
+            at = INPUTS + k * size
+            back[n, at + R_BEFORE] = back[n, at + R_COUNT]
+
+
+@borrowed
 def space(net, node):
     """Whether a router of the event network takes a flit in this cycle."""
-    return net.before[node] < net.word.shape[1]
+    return net[node, BEFORE] < net.shape[1] - WORDS
 
 
-@njit
+@borrowed
 def push(net, node, flit):
-    depth = net.word.shape[1]
-    net.word[node, (net.head[node] + net.count[node]) % depth] = flit
-    net.count[node] += 1
+    depth = net.shape[1] - WORDS
+    net[node, WORDS + (net[node, HEAD] + net[node, COUNT]) % depth] = flit
+    net[node, COUNT] += 1
 
 
-@njit
-def step_events(net, ready, arrived):
-    """A cycle of the event network. `ready` [nodes, 2]: whether a PE takes an event or END, a
-    BIAS, anything else (columns); what it got goes to `arrived` [nodes], −1: nothing."""
-    depth = net.word.shape[1]
+@borrowed
+def step_events(net, pes, arrived):
+    """A cycle of the event network. What a PE got goes to `arrived` [nodes], −1: nothing."""
+    depth = net.shape[1] - WORDS
     low = (1 << DEST) - 1
-    for n in range(len(net.head)):
-        if net.before[n] == 0:
+    for n in range(len(net)):
+        if net[n, BEFORE] == 0:
             continue
-        flit = net.word[n, net.head[n]]
+        flit = net[n, WORDS + net[n, HEAD]]
         dest, all_gone = flit >> DEST, True
         for branch in range(3):
-            own = dest & net.behind[n, branch]
-            if own == 0 or net.done[n] >> branch & 1:
+            own = dest & net[n, BEHIND + branch]
+            if own == 0 or net[n, DONE] >> branch & 1:
                 continue
             if branch == CORE:
-                free = ready[n, flit & 7]
+                free = pes[n - 1, READY] >> (flit & 7) & 1 == 1
             else:
-                free = space(net, net.next[n, branch])
+                free = space(net, net[n, NEXT + branch])
             if not free:
                 all_gone = False
                 continue
-            net.copies[n, branch] += 1
-            net.done[n] |= 1 << branch
+            net[n, COPIES + branch] += 1
+            net[n, DONE] |= 1 << branch
             if branch == CORE:
                 arrived[n] = flit & low
             else:
-                push(net, net.next[n, branch], flit & low | own << DEST)
+                push(net, net[n, NEXT + branch], flit & low | own << DEST)
         if all_gone:
-            net.head[n] = (net.head[n] + 1) % depth
-            net.count[n] -= 1
-            net.done[n] = 0
+            net[n, HEAD] = (net[n, HEAD] + 1) % depth
+            net[n, COUNT] -= 1
+            net[n, DONE] = 0
 
 
-@njit
-def offer(net, node, word):
-    """A word of a PE into the result network; there is space."""
-    depth = net.word.shape[2]
-    net.word[node, CORE, (net.head[node, CORE] + net.count[node, CORE]) % depth] = word
-    net.count[node, CORE] += 1
+@borrowed
+def takes_result(back, node, k):
+    """Whether an input of a result router takes a word in this cycle."""
+    size = (back.shape[1] - INPUTS) // 3
+    return back[node, INPUTS + k * size + R_BEFORE] < size - R_WORDS
 
 
-@njit
-def step_results(net, ready, came):
+@borrowed
+def offer(back, node, k, word):
+    """A word into an input of a result router; there is space."""
+    size = (back.shape[1] - INPUTS) // 3
+    at = INPUTS + k * size
+    place = (back[node, at + R_HEAD] + back[node, at + R_COUNT]) % (size - R_WORDS)
+    back[node, at + R_WORDS + place] = word
+    back[node, at + R_COUNT] += 1
+
+
+@borrowed
+def step_results(back, ready, came):
     """A cycle of the result network. `ready` [ports]: for pixels, ends are always taken; what a
     port got goes to `came` [ports]."""
-    depth = net.word.shape[2]
-    for n in range(len(net.turn)):
+    size = (back.shape[1] - INPUTS) // 3
+    for n in range(len(back)):
         served = -1
         for k in range(3):
-            at = (net.turn[n] + k) % 3
-            if net.before[n, at] > 0:
+            at = (back[n, TURN] + k) % 3
+            if back[n, INPUTS + at * size + R_BEFORE] > 0:
                 served = at
                 break
         if served < 0:
             continue
-        to = net.next[n, 0]
-        word = net.word[n, served, net.head[n, served]]
+        at, to = INPUTS + served * size, back[n, TO]
+        word = back[n, at + R_WORDS + back[n, at + R_HEAD]]
         if to < 0:
-            free = word < 0 or ready[net.port[n]]
+            free = word < 0 or ready[back[n, PORT]]
         else:
-            free = net.before[to, net.next[n, 1]] < depth
-        net.turn[n] = served
+            free = takes_result(back, to, back[n, TO_INPUT])
+        back[n, TURN] = served
         if not free:
             continue
-        net.turn[n] = (served + 1) % 3
-        net.head[n, served] = (net.head[n, served] + 1) % depth
-        net.count[n, served] -= 1
-        net.moved[n] += 1
+        back[n, TURN] = (served + 1) % 3
+        back[n, at + R_HEAD] = (back[n, at + R_HEAD] + 1) % (size - R_WORDS)
+        back[n, at + R_COUNT] -= 1
+        back[n, MOVED] += 1
         if to < 0:
-            came[net.port[n]] = word
+            came[back[n, PORT]] = word
         else:
-            side = net.next[n, 1]
-            net.word[to, side, (net.head[to, side] + net.count[to, side]) % depth] = word
-            net.count[to, side] += 1
+            offer(back, to, back[n, TO_INPUT], word)

@@ -2,146 +2,121 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
-from golden.jit import njit
-from golden.mnf.timing.network import offer
+from golden.jit import borrowed
+from golden.mnf.timing.network import READY, offer, takes_result
 from hw.mnf.config import MNFConfig
 
 EVENT, END, CONFIG, WEIGHT, BIAS = range(5)         # of a flit
 STAGES = 9                  # from the drain to the result network
 NOTHING, LAST = -2, -1      # in such a stage: no output, the end; else the number of a pixel
 
-# `PEs.core`: events in the FIFO and where its head is; vectors of the event in DECODE, ORIGIN and
-# DIVIDE (0: none, −1: the end of the data); words that the walk has left; whether it walks the end;
-# words in the load module's register, in the FIFO, in the dispatcher's two stages, in the last
-# FIFO; whether the last of them is the end; the pass inside, and that of the next event to come.
-(EVENTS, HEAD, DECODE, ORIGIN, DIVIDE, WALK, WALKS_END, OUT, WORK, FULL, TURNED, OPERANDS, END_IN,
- PASS, COMES, CORE_FIELDS) = range(16)
-# `PEs.drain`: a drain waits to begin, and of which pass; one is going on; sums are to come; only the
-# end is; rows to be asked for, rows to be worked through; a row was asked for, when it comes, one
-# waits; one is worked through, its lane; the next sum; the next of the pass's fired pixels and
-# their end; lanes of a row; where the pipeline begins.
-(PENDING, PENDING_PASS, ACTIVE, BUSY, ENDING, TO_ASK, TO_DO, COMING, ROW_AT, AHEAD, VALID, LANE, SUM,
- NEXT, NEXT_END, USED, PIPE, DRAIN_FIELDS) = range(18)
+# Columns of the PEs [PEs, columns]: kinds of flits that it takes in this cycle, a bit each; whether
+# the drain has the MACs in it; what these take: nothing, a vector, the end (2).
+# Core: events in the FIFO and where its head is; vectors of the event in DECODE, ORIGIN and DIVIDE
+# (0: none, −1: the end of the data); words that the walk has left; whether it walks the end; words
+# in the load module's register, in the FIFO, in the dispatcher's two stages, in the last FIFO;
+# whether the last of them is the end; the pass inside, and that of the next event to come.
+# Drain: one waits to begin, and of which pass; one is going on; sums are to come; only the end is;
+# rows to be asked for, rows to be worked through; a row was asked for, when it comes, one waits;
+# one is worked through, its lane; the next sum; the next of the pass's fired pixels and their end;
+# lanes of a row; where the ring of stages begins. Then the ring, and the event FIFO.
+(READY_KINDS, ASKS, TAKES, EVENTS, HEAD, DECODE, ORIGIN, DIVIDE, WALK, WALKS_END, OUT, WORK, FULL,
+ TURNED, OPERANDS, END_IN, PASS, COMES, PENDING, PENDING_PASS, ACTIVE, BUSY, ENDING, TO_ASK, TO_DO,
+ COMING, ROW_AT, AHEAD, VALID, LANE, SUM, NEXT, NEXT_END, USED, PIPE, STAGE) = range(36)
+QUEUE = STAGE + STAGES
+# Columns of what PEs are told of each pass [passes, PEs, columns]: the next pass that it is a
+# member of; groups of output channels; whether it fires, whether events wait for a drain; rows of
+# sums to be drained, sums of a row; where its fired pixels are in `fired`.
+(SHARE_NEXT, GROUPS, FIRES, WAITS, ROWS, ROW_SUMS, FIRST, END_AT, SHARE_COLUMNS) = range(9)
+# `fired` is int64 [pixels, 2]: the sum at which each comes, from 0; its number.
 
 
-class PEs(NamedTuple):
-    """All PEs. Create with `pes`."""
-
-    core: np.ndarray        # int64 [PEs, CORE_FIELDS]
-    queue: np.ndarray       # int64 [PEs, event_fifo]: vectors
-    drain: np.ndarray       # int64 [PEs, DRAIN_FIELDS]
-    pipe: np.ndarray        # int64 [PEs, STAGES]
-    ready: np.ndarray       # bool [nodes, 8]: by kind of a flit
-    asks: np.ndarray        # bool [PEs]: the drain has the MACs in this cycle
-    takes: np.ndarray       # int64 [PEs]: the MACs take nothing, a vector, the end
-    depth: np.ndarray       # int64 [2]: of event_fifo, vector_fifo
-
-
-class Shares(NamedTuple):
-    """What PEs are told of each pass, [passes, PEs]."""
-
-    next: np.ndarray        # the next pass that the PE is a member of
-    groups: np.ndarray      # of output channels
-    fires: np.ndarray
-    waits: np.ndarray
-    rows: np.ndarray        # of sums, to be drained
-    used: np.ndarray        # sums of a row
-    first: np.ndarray       # into `slot`
-    last: np.ndarray
-    slot: np.ndarray        # int64 [pixels]: the sum at which each fired pixel comes, from 0
-    pixel: np.ndarray       # int64 [pixels]: its number
-
-
-def pes(config: MNFConfig) -> PEs:
+def pes(config: MNFConfig) -> np.ndarray:
     """All at rest."""
-    n = config.pes
-    return PEs(np.zeros((n, CORE_FIELDS), np.int64), np.zeros((n, config.event_fifo), np.int64),
-               np.zeros((n, DRAIN_FIELDS), np.int64), np.full((n, STAGES), NOTHING, np.int64),
-               np.zeros((config.nodes, 8), np.bool_), np.zeros(n, np.bool_),
-               np.zeros(n, np.int64), np.array([config.event_fifo, config.vector_fifo], np.int64))
+    assert READY_KINDS == READY
+    out = np.zeros((config.pes, QUEUE + config.event_fifo), np.int64)
+    out[:, STAGE:QUEUE] = NOTHING
+    return out
 
 
-@njit
+@borrowed
 def quiet(core):
     """No event anywhere."""
     return (core[EVENTS] == 0 and core[DECODE] == 0 and core[ORIGIN] == 0 and core[DIVIDE] == 0
             and core[WALK] == 0 and inside(core) == 0)
 
 
-@njit
+@borrowed
 def inside(core):
     """Words between their read and the MACs."""
     return core[OUT] + core[WORK] + core[FULL] + core[TURNED] + core[OPERANDS]
 
 
-@njit
-def look(all, shares, n, clearing):
-    """What PE `n` does in this cycle, from what it holds at its start."""
-    core, drain = all.core[n], all.drain[n]
-    asks = drain[TO_ASK] > 0 and not drain[COMING] and not drain[AHEAD]
+@borrowed
+def look(pes, shares, n, clearing, depth):
+    """What PE `n` does in this cycle, from what it holds at its start. Returns: does it drain?"""
+    one = pes[n]
+    asks = one[TO_ASK] > 0 and not one[COMING] and not one[AHEAD]
     takes = 0
-    if core[OPERANDS] > 0 and not asks and not clearing:
-        takes = 2 if core[END_IN] and inside(core) == 1 else 1
-    ended = takes == 2 and shares.fires[core[PASS], n]
-    pending = drain[PENDING] or ended
-    draining = pending or drain[ACTIVE]
-    still = quiet(core) and not pending
-    ready = all.ready[n + 1]
-    ready[EVENT] = core[EVENTS] < all.depth[0] and not (
-        draining and shares.waits[core[COMES], n])
-    ready[END] = ready[EVENT]
-    ready[CONFIG] = ready[WEIGHT] = still
-    ready[BIAS] = not pending
-    all.asks[n], all.takes[n] = asks, takes
+    if one[OPERANDS] > 0 and not asks and not clearing:
+        takes = 2 if one[END_IN] and inside(one) == 1 else 1
+    pending = one[PENDING] or (takes == 2 and shares[one[PASS], n, FIRES])
+    draining = pending or one[ACTIVE]
+    kinds = 0
+    if one[EVENTS] < depth and not (draining and shares[one[COMES], n, WAITS]):
+        kinds |= 1 << EVENT | 1 << END
+    if quiet(one) and not pending:
+        kinds |= 1 << CONFIG | 1 << WEIGHT
+    if not pending:
+        kinds |= 1 << BIAS
+    one[READY_KINDS], one[ASKS], one[TAKES] = kinds, asks, takes
     return draining
 
 
-@njit
-def step(all, shares, results, n, flit, now):
-    """The end of the cycle: PE `n` got `flit` (−1: none)."""
-    core, drain = all.core[n], all.drain[n]
-    starts = drain[PENDING] and not drain[ACTIVE]
-    if drain[ACTIVE]:
-        work(all, shares, results, n, now)
-    if all.takes[n] == 2 and shares.fires[core[PASS], n]:
-        drain[PENDING], drain[PENDING_PASS] = 1, core[PASS]
+@borrowed
+def step(pes, shares, fired, back, n, flit, now, depth):
+    """The end of the cycle: PE `n` got `flit` (−1: none). `depth`: of the vectors' FIFOs."""
+    one = pes[n]
+    starts = one[PENDING] and not one[ACTIVE]
+    if one[ACTIVE]:
+        work(pes, fired, back, n, now)
+    if one[TAKES] == 2 and shares[one[PASS], n, FIRES]:
+        one[PENDING], one[PENDING_PASS] = 1, one[PASS]
     elif starts:
-        begin(drain, shares, n)
-    if flit >= 0 or not quiet(core):
+        begin(pes, shares, n)
+    if flit >= 0 or not quiet(one):
         vectors = 0
         if flit >= 0 and flit & 7 <= END:
-            core[PASS] = core[COMES]
-            vectors = (flit >> 3) * shares.groups[core[PASS], n]
+            one[PASS] = one[COMES]
+            vectors = (flit >> 3) * shares[one[PASS], n, GROUPS]
             if flit & 7 == END:
-                vectors, core[COMES] = -1, shares.next[core[PASS], n]
-        multiply(all, n, vectors)
+                vectors, one[COMES] = -1, shares[one[PASS], n, SHARE_NEXT]
+        multiply(one, vectors, depth)
 
 
-@njit
-def begin(drain, shares, n):
+@borrowed
+def begin(pes, shares, n):
     """A drain begins."""
-    one = drain[PENDING_PASS]
-    drain[PENDING] = 0
-    drain[ACTIVE] = drain[BUSY] = 1
-    drain[TO_ASK] = drain[TO_DO] = shares.rows[one, n]
-    drain[USED], drain[SUM] = shares.used[one, n], 0
-    drain[NEXT], drain[NEXT_END] = shares.first[one, n], shares.last[one, n]
+    one = pes[n]
+    own = shares[one[PENDING_PASS], n]
+    one[PENDING] = 0
+    one[ACTIVE] = one[BUSY] = 1
+    one[TO_ASK] = one[TO_DO] = own[ROWS]
+    one[USED], one[SUM] = own[ROW_SUMS], 0
+    one[NEXT], one[NEXT_END] = own[FIRST], own[END_AT]
 
 
-@njit
-def multiply(all, n, vectors):
-    """The core, from the event FIFO to the MACs; `vectors` arrive (0: none)."""
-    core = all.core[n]
-    depth = all.depth[1]
+@borrowed
+def multiply(core, vectors, depth):
+    """The core, from the event FIFO to the MACs; an event of `vectors` arrives (0: none)."""
+    events = len(core) - QUEUE
     room, work_room = core[OPERANDS] < depth, core[WORK] < depth
     some, there = core[WORK] > 0, core[EVENTS] > 0
-    if all.takes[n]:
+    if core[TAKES]:
         core[OPERANDS] -= 1
-        if all.takes[n] == 2:
+        if core[TAKES] == 2:
             core[END_IN] = 0
     if core[TURNED] and room:
         core[OPERANDS] += 1
@@ -168,41 +143,41 @@ def multiply(all, n, vectors):
     if not core[ORIGIN]:
         core[ORIGIN], core[DECODE] = core[DECODE], 0
     if not core[DECODE] and there:
-        core[DECODE] = all.queue[n, core[HEAD]]
-        core[HEAD] = (core[HEAD] + 1) % all.depth[0]
+        core[DECODE] = core[QUEUE + core[HEAD]]
+        core[HEAD] = (core[HEAD] + 1) % events
         core[EVENTS] -= 1
     if vectors:
-        all.queue[n, (core[HEAD] + core[EVENTS]) % all.depth[0]] = vectors
+        core[QUEUE + (core[HEAD] + core[EVENTS]) % events] = vectors
         core[EVENTS] += 1
 
 
-@njit
-def work(all, shares, results, n, now):
+@borrowed
+def work(pes, fired, back, n, now):
     """A cycle of a drain and of the activation module."""
-    drain, pipe = all.drain[n], all.pipe[n]
-    at = drain[PIPE]                    # the last stage
+    drain = pes[n]
+    at = STAGE + drain[PIPE]            # the last stage
     advance = True
-    if pipe[at] != NOTHING:
-        advance = results.before[n + 1, 2] < results.word.shape[2]
+    if drain[at] != NOTHING:
+        advance = takes_result(back, n + 1, 2)
         if advance:
-            offer(results, n + 1, -2 - n if pipe[at] == LAST else pipe[at])
-            if pipe[at] == LAST:
+            offer(back, n + 1, 2, -2 - n if drain[at] == LAST else drain[at])
+            if drain[at] == LAST:
                 drain[ACTIVE] = 0
-            pipe[at] = NOTHING
+            drain[at] = NOTHING
     leave = drain[VALID] and advance and drain[LANE] + 1 == drain[USED]
     if advance:
         entry = NOTHING
         if drain[VALID]:
-            if drain[NEXT] < drain[NEXT_END] and shares.slot[drain[NEXT]] == drain[SUM]:
-                entry = shares.pixel[drain[NEXT]]
+            if drain[NEXT] < drain[NEXT_END] and fired[drain[NEXT], 0] == drain[SUM]:
+                entry = fired[drain[NEXT], 1]
                 drain[NEXT] += 1
             drain[SUM] += 1
         elif drain[ENDING]:
             entry = LAST
             drain[ENDING] = 0
         # The ring turns: what was last but one is last, the newest takes the place of the last.
-        pipe[at] = entry
-        drain[PIPE] = (at + STAGES - 1) % STAGES
+        drain[at] = entry
+        drain[PIPE] = (drain[PIPE] + STAGES - 1) % STAGES
     row = drain[COMING] and drain[ROW_AT] == now
     if drain[AHEAD] and (not drain[VALID] or leave):
         drain[AHEAD], drain[VALID], drain[LANE] = 0, 1, 0
@@ -216,7 +191,7 @@ def work(all, shares, results, n, now):
             drain[BUSY], drain[ENDING] = 0, 1
     if row:
         drain[AHEAD], drain[COMING] = 1, 0
-    if all.asks[n]:
+    if drain[ASKS]:
         drain[COMING], drain[ROW_AT] = 1, now + 2
         drain[TO_ASK] -= 1
 

@@ -7,97 +7,97 @@ from typing import NamedTuple
 import numpy as np
 
 from golden import axi
-from golden.jit import njit
+from golden.jit import borrowed
+from golden.mnf.replay import members
 from golden.mnf.timing import network
 from hw.mnf import fields
 from hw.mnf.config import MNFConfig
 
 QUEUE = 4                   # of the replay
 EMPTY = -1
-# `Storage.spill`: pixels in the line; lines so far; is the last one written; is all in memory; the
-# region was commanded; it is given to the writer; the port whose turn it is; in the line writer:
-# busy, beats sent, is it the last line.
-(COUNT, LINES, ENDED, DONE, OPEN, GIVEN, TURN, BUSY, BEAT, FINAL, SPILL_FIELDS) = range(11)
-# `Storage.replay`: state; row; bank address; lines to come; pixels left of the line; the next pixel
-# of the lines; queue's head and level; a word was read in the cycle before, and which.
-(STATE, ROW, AT, TO_COME, IN_LINE, PIXEL, Q_HEAD, Q_LEVEL, CAME, CAME_PIXEL,
- REPLAY_FIELDS) = range(11)
+# Columns of `Storage.ports`: the pixel that the bank has taken; words of the row that are to be
+# read; is the fork's copy still to be taken; pixels in SPLIT, TAPS, MATCH, CHOOSE and the output of
+# the generator; targets still to be chosen in MATCH, a bit each; CHOOSE's; the output's.
+# Then of the machine: flits that the feeder has left, and of which line; END is sent; the bank
+# takes a pixel; what came; the pixel that the generator gets; its first router, its section's
+# nodes.
+(FULL, LEFT, MISSING, SPLIT, TAPS, MATCH, CHOOSE, OUTPUT, PENDING, CHOSEN, OUTPUT_TARGET, FEEDS,
+ FEEDS_LINE, SENT, TAKES, CAME, GETS, ROOT, SECTION, PORT_COLUMNS) = range(20)
+# `Storage.own`. Spill: pixels in the line; lines so far; is the last one written; is all in memory;
+# the region was commanded; it is given to the writer; the port whose turn it is; in the line
+# writer: busy, beats sent, is it the last line; pixels in memory of each side.
+# Replay: state; row; bank address; lines to come; pixels left of the line; the next pixel of the
+# lines; the queue's head and level; a word was read in the cycle before, and which; the queue.
+# Then pixels of a line and its beats.
+(COUNT, LINES, ENDED, DONE, OPEN, GIVEN, TURN, BUSY, BEAT, FINAL, SPILLS, _, STATE, ROW, AT,
+ TO_COME, IN_LINE, PIXEL, Q_HEAD, Q_LEVEL, READ_BEFORE, READ_PIXEL, MOST, SIZE, WORDS) = range(25)
 IDLE, AT_ROW, AT_COUNT, READ, FROM_LINES = range(5)
+CHANNEL, Y, X = range(3)    # of a pixel
 
 
 class Storage(NamedTuple):
-    """Create with `storage`. Pixels are numbers into `Maps`."""
+    """Create with `storage`. Pixels are numbers: rows of `maps`."""
 
-    full: np.ndarray        # int64 [ports]: the pixel that a bank has taken, EMPTY: none
+    ports: np.ndarray       # int64 [ports, PORT_COLUMNS]
+    own: np.ndarray         # int64 [WORDS + QUEUE]
     counts: np.ndarray      # int64 [2 sides, ports, rows]
     held: np.ndarray        # int64 [2 sides, ports, events]
-    spill: np.ndarray       # int64 [SPILL_FIELDS]
     spilled: np.ndarray     # int64 [2 sides, pixels]: those in memory, in order
-    spills: np.ndarray      # int64 [2 sides]: how many
-    replay: np.ndarray      # int64 [REPLAY_FIELDS]
-    queue: np.ndarray       # int64 [QUEUE]
-    left: np.ndarray        # int64 [ports]: words of the row that are to be read
-    missing: np.ndarray     # bool [ports]: the fork's copies still to be taken
-    stages: np.ndarray      # int64 [ports, 5]: pixels in SPLIT, TAPS, MATCH, CHOOSE, the output
-    targets: np.ndarray     # int64 [ports, 3]: bits still to be chosen in MATCH; CHOOSE's; output's
-    sizes: np.ndarray       # int64: pixels_per_line, beats of a line
+    maps: np.ndarray        # int64 [pixels, 3]: every pixel that is ever replayed or fired
 
 
-class Maps(NamedTuple):
-    """Every pixel that is ever replayed or fired."""
+class Tables(NamedTuple):
+    """What a pixel makes in each target of a pass."""
 
-    channel: np.ndarray     # int64 [pixels]
-    y: np.ndarray
-    x: np.ndarray
-
-
-def storage(config: MNFConfig, most_rows: int, most_events: int, most_spilled: int) -> Storage:
-    """At rest; with room for maps of so many rows, events of a bank and spilled pixels."""
-    ports = config.ports
-
-    def zeros(*shape: int) -> np.ndarray:
-        return np.zeros(shape, np.int64)
-
-    spill = zeros(SPILL_FIELDS)
-    spill[DONE] = 1
-    return Storage(np.full(ports, EMPTY, np.int64), zeros(2, ports, most_rows),
-                   zeros(2, ports, most_events), spill, zeros(2, most_spilled), zeros(2),
-                   zeros(REPLAY_FIELDS), zeros(QUEUE), zeros(ports), np.ones(ports, np.bool_),
-                   np.full((ports, 5), EMPTY, np.int64), zeros(ports, 3),
-                   np.array([fields.pixels_per_line(config),
-                             fields.line_bits(config) // config.memory_bits], np.int64))
+    targets: np.ndarray     # int64 [targets, 2 + ports]: first, last channel; nodes by section
+    rows: np.ndarray        # int64 [targets, H]: tiles that a row reaches, 0: no event
+    cols: np.ndarray        # int64 [W]
 
 
-@njit
-def fits(s, p, side, keep, room, maps):
+def storage(config: MNFConfig, maps: np.ndarray, rows: int, events: int) -> Storage:
+    """At rest; with room for maps of so many rows and events of a bank."""
+    count = config.ports
+    ports, own = np.zeros((count, PORT_COLUMNS), np.int64), np.zeros(WORDS + QUEUE, np.int64)
+    ports[:, [FULL, SPLIT, TAPS, MATCH, CHOOSE, OUTPUT]] = EMPTY
+    ports[:, MISSING], own[DONE] = 1, 1
+    ports[:, ROOT] = network.roots(config)
+    ports[:, SECTION] = [members(config, port) for port in range(count)]
+    own[MOST] = fields.pixels_per_line(config)
+    own[SIZE] = fields.line_bits(config) // config.memory_bits
+    return Storage(ports, own, np.zeros((2, count, rows), np.int64),
+                   np.zeros((2, count, events), np.int64), np.zeros((2, len(maps)), np.int64), maps)
+
+
+@borrowed
+def fits(s, p, side, keep, room):
     """Whether the pixel that a bank holds stays on chip."""
-    return keep and s.counts[side, p, maps.y[s.full[p]]] < room
+    return keep and s.counts[side, p, s.maps[s.ports[p, FULL], Y]] < room
 
 
-@njit
-def spill_look(s, side, keep, room, maps, settle, none):
+@borrowed
+def spill_look(s, side, keep, room, settle, none):
     """(the port whose pixel is taken or −1, does one wait?, is the line the last?) of a cycle."""
-    spill, ports = s.spill, len(s.full)
+    spill, ports = s.own, len(s.ports)
     served = -1
     for k in range(ports):
         p = (spill[TURN] + k) % ports
-        if s.full[p] >= 0 and not fits(s, p, side, keep, room, maps):
+        if s.ports[p, FULL] >= 0 and not fits(s, p, side, keep, room):
             served = p
             break
     idle = True
     for p in range(ports):
-        idle = idle and s.full[p] < 0
+        idle = idle and s.ports[p, FULL] < 0
     flush = settle and none and idle
     final = (flush and not spill[DONE] and served < 0 and not spill[ENDED]
              and (spill[COUNT] > 0 or (not keep and spill[LINES] == 0)))
     return served, flush, final
 
 
-@njit
-def spill_step(s, writer, side, keep, room, maps, settle, none, address, beats, now):
+@borrowed
+def spill_step(s, writer, side, keep, room, settle, none, address, beats, now):
     """A cycle of `Spill`, the line writer and the DMA. Returns the port whose pixel went, or −1."""
-    spill, most, size = s.spill, s.sizes[0], s.sizes[1]
-    served, flush, final = spill_look(s, side, keep, room, maps, settle, none)
+    spill, most, size = s.own, s.own[MOST], s.own[SIZE]
+    served, flush, final = spill_look(s, side, keep, room, settle, none)
     if served < 0 and not flush and not spill[BUSY] and not spill[OPEN]:
         return -1               # nothing to write, nothing written
     writer.state[axi.NOW] = now
@@ -129,69 +129,69 @@ def spill_step(s, writer, side, keep, room, maps, settle, none, address, beats, 
         spill[COUNT] += 1
         gone = served
     if served >= 0:
-        spill[TURN] = served if full else (served + 1) % len(s.full)
+        spill[TURN] = served if full else (served + 1) % len(s.ports)
     if writer.state[axi.W_TAKEN] > taken_before:
         spill[OPEN] = 1
     return gone
 
 
-@njit
-def bank_ready(s, p, side, keep, room, maps, gone):
+@borrowed
+def bank_ready(s, p, side, keep, room, gone):
     """Whether a bank takes a pixel in this cycle."""
-    return s.full[p] < 0 or p == gone or fits(s, p, side, keep, room, maps)
+    return s.ports[p, FULL] < 0 or p == gone or fits(s, p, side, keep, room)
 
 
-@njit
-def bank_step(s, p, side, keep, room, maps, gone, came):
+@borrowed
+def bank_step(s, p, side, keep, room, gone, came):
     """The end of a bank's cycle: `came`, EMPTY for nothing."""
-    one = s.full[p]
+    one = s.ports[p, FULL]
     if one >= 0:
         if p == gone:
-            s.spilled[side, s.spills[side]] = one
-            s.spills[side] += 1
-            s.full[p] = EMPTY
-        elif fits(s, p, side, keep, room, maps):
-            row = maps.y[one]
+            s.spilled[side, s.own[SPILLS + side]] = one
+            s.own[SPILLS + side] += 1
+            s.ports[p, FULL] = EMPTY
+        elif fits(s, p, side, keep, room):
+            row = s.maps[one, Y]
             s.held[side, p, row * room + s.counts[side, p, row]] = one
             s.counts[side, p, row] += 1
-            s.full[p] = EMPTY
+            s.ports[p, FULL] = EMPTY
     if came >= 0:
-        s.full[p] = came
+        s.ports[p, FULL] = came
 
 
-@njit
+@borrowed
 def line_ready(s):
     """Whether the replay takes a line in this cycle."""
-    r = s.replay
+    r = s.own
     return r[STATE] == FROM_LINES and (
         r[IN_LINE] == 0 or (r[IN_LINE] == 1 and r[Q_LEVEL] < QUEUE))
 
 
-@njit
+@borrowed
 def replayed(s, start):
     """`Replay.done`."""
-    r = s.replay
+    r = s.own
     return (r[STATE] == IDLE and not start and r[Q_LEVEL] == 0 and r[IN_LINE] == 0
-            and not r[CAME])
+            and not r[READ_BEFORE])
 
 
-@njit
+@borrowed
 def replay_step(s, start, banks, first, last, room, lines, line_pixels, pixel, side, from_memory,
                 popped):
     """A cycle of `Replay`: a line of `line_pixels` came (0: none), the queue's head went."""
-    r = s.replay
+    r = s.own
     level, state, lined = r[Q_LEVEL], r[STATE], r[IN_LINE]
     if popped:
         r[Q_HEAD] = (r[Q_HEAD] + 1) % QUEUE
         r[Q_LEVEL] -= 1
-    came, came_pixel = r[CAME], r[CAME_PIXEL]
-    r[CAME] = 0
+    came, came_pixel = r[READ_BEFORE], r[READ_PIXEL]
+    r[READ_BEFORE] = 0
     if came:
-        s.queue[(r[Q_HEAD] + r[Q_LEVEL]) % QUEUE] = came_pixel
+        r[WORDS + (r[Q_HEAD] + r[Q_LEVEL]) % QUEUE] = came_pixel
         r[Q_LEVEL] += 1
     if lined and level < QUEUE:
         one = r[PIXEL] if from_memory else s.spilled[side, r[PIXEL]]
-        s.queue[(r[Q_HEAD] + r[Q_LEVEL]) % QUEUE] = one
+        r[WORDS + (r[Q_HEAD] + r[Q_LEVEL]) % QUEUE] = one
         r[Q_LEVEL] += 1
         r[IN_LINE] -= 1
         r[PIXEL] += 1
@@ -210,9 +210,9 @@ def replay_step(s, start, banks, first, last, room, lines, line_pixels, pixel, s
         r[STATE] = AT_COUNT
     elif state == AT_COUNT:
         some = False
-        for p in range(len(s.left)):
-            s.left[p] = s.counts[side, p, r[ROW]]
-            some = some or s.left[p] > 0
+        for p in range(len(s.ports)):
+            s.ports[p, LEFT] = s.counts[side, p, r[ROW]]
+            some = some or s.ports[p, LEFT] > 0
         r[AT] = 0
         if some:
             r[STATE] = READ
@@ -222,19 +222,19 @@ def replay_step(s, start, banks, first, last, room, lines, line_pixels, pixel, s
         _read(s, r, side, room, last)
 
 
-@njit
+@borrowed
 def _read(s, r, side, room, last):
     """A word of the first bank that has one left."""
     own, others = -1, False
-    for p in range(len(s.left)):
-        if s.left[p] > 0:
+    for p in range(len(s.ports)):
+        if s.ports[p, LEFT] > 0:
             if own < 0:
                 own = p
             else:
                 others = True
-    r[CAME], r[CAME_PIXEL] = 1, s.held[side, own, r[ROW] * room + r[AT]]
-    if r[AT] + 1 == s.left[own]:
-        s.left[own] = 0
+    r[READ_BEFORE], r[READ_PIXEL] = 1, s.held[side, own, r[ROW] * room + r[AT]]
+    if r[AT] + 1 == s.ports[own, LEFT]:
+        s.ports[own, LEFT] = 0
         r[AT] = 0
         if not others:
             _next_row(r, last)
@@ -242,7 +242,7 @@ def _read(s, r, side, room, last):
         r[AT] += 1
 
 
-@njit
+@borrowed
 def _next_row(r, last):
     if r[ROW] != last:
         r[STATE] = AT_ROW
@@ -253,72 +253,62 @@ def _next_row(r, last):
     r[ROW] += 1
 
 
-@njit
+@borrowed
 def generator_idle(s, p):
-    return (s.stages[p, 0] < 0 and s.stages[p, 1] < 0 and s.stages[p, 2] < 0
-            and s.stages[p, 3] < 0 and s.stages[p, 4] < 0)
+    return (s.ports[p, SPLIT] < 0 and s.ports[p, TAPS] < 0 and s.ports[p, MATCH] < 0
+            and s.ports[p, CHOOSE] < 0 and s.ports[p, OUTPUT] < 0)
 
 
-@njit
+@borrowed
 def generator_ready(s, p, port_ready):
     """Whether a generator takes a pixel in this cycle."""
-    free = s.stages[p, 4] < 0 or port_ready
-    free = s.stages[p, 3] < 0 or free
-    bits = s.targets[p, 0]
-    free = s.stages[p, 2] < 0 or (free and bits & bits - 1 == 0)
-    return s.stages[p, 1] < 0 or free or s.stages[p, 0] < 0
+    free = s.ports[p, OUTPUT] < 0 or port_ready
+    free = s.ports[p, CHOOSE] < 0 or free
+    bits = s.ports[p, PENDING]
+    free = s.ports[p, MATCH] < 0 or (free and bits & bits - 1 == 0)
+    return s.ports[p, TAPS] < 0 or free or s.ports[p, SPLIT] < 0
 
 
-@njit
-def generator_step(s, p, pixel, tables, maps, net, port_ready):
+@borrowed
+def generator_step(s, p, pixel, tables, net, port_ready):
     """A cycle of a port's generator, `pixel` comes (EMPTY: none). Returns whether an event left."""
-    at, bits = s.stages[p], s.targets[p]
-    left = at[4] >= 0 and port_ready
+    at = s.ports[p]
+    left = at[OUTPUT] >= 0 and port_ready
     if left:
-        t = bits[2]
-        tiles = tables.rows[t, maps.y[at[4]]] * tables.cols[maps.x[at[4]]]
-        network.push(net, net.root[p],
-                     tiles << network.TILES | tables.dest[p, t] << network.DEST)
-        at[4] = EMPTY
-    if at[4] < 0:
-        at[4], bits[2], at[3] = at[3], bits[1], EMPTY
-    if at[3] < 0 and at[2] >= 0:
-        final = bits[0] & bits[0] - 1 == 0
-        if bits[0]:
+        t = at[OUTPUT_TARGET]
+        tiles = tables.rows[t, s.maps[at[OUTPUT], Y]] * tables.cols[s.maps[at[OUTPUT], X]]
+        network.push(net, at[ROOT],
+                     tiles << network.TILES | tables.targets[t, 2 + p] << network.DEST)
+        at[OUTPUT] = EMPTY
+    if at[OUTPUT] < 0:
+        at[OUTPUT], at[OUTPUT_TARGET], at[CHOOSE] = at[CHOOSE], at[CHOSEN], EMPTY
+    if at[CHOOSE] < 0 and at[MATCH] >= 0:
+        final = at[PENDING] & at[PENDING] - 1 == 0
+        if at[PENDING]:
             t = 0
-            while not bits[0] >> t & 1:
+            while not at[PENDING] >> t & 1:
                 t += 1
-            at[3], bits[1] = at[2], t
-            bits[0] &= bits[0] - 1
+            at[CHOOSE], at[CHOSEN] = at[MATCH], t
+            at[PENDING] &= at[PENDING] - 1
         if final:
-            at[2] = EMPTY
-    if at[2] < 0 and at[1] >= 0:
-        at[2], bits[0] = at[1], hits(tables, p, maps, at[1])
-        at[1] = EMPTY
-    if at[1] < 0:
-        at[1], at[0] = at[0], EMPTY
-    if at[0] < 0 and pixel >= 0:
-        at[0] = pixel
+            at[MATCH] = EMPTY
+    if at[MATCH] < 0 and at[TAPS] >= 0:
+        at[MATCH], at[PENDING] = at[TAPS], hits(s, p, tables, at[TAPS])
+        at[TAPS] = EMPTY
+    if at[TAPS] < 0:
+        at[TAPS], at[SPLIT] = at[SPLIT], EMPTY
+    if at[SPLIT] < 0 and pixel >= 0:
+        at[SPLIT] = pixel
     return left
 
 
-@njit
-def hits(tables, p, maps, pixel):
+@borrowed
+def hits(s, p, tables, pixel):
     """The targets of a port that a pixel reaches, a bit each."""
-    channel, out = maps.channel[pixel], 0
-    if tables.cols[maps.x[pixel]]:
-        for t in range(tables.dest.shape[1]):
-            if (tables.dest[p, t] and tables.rows[t, maps.y[pixel]]
-                    and tables.first[t] <= channel <= tables.last[t]):
+    channel, y, out = s.maps[pixel, CHANNEL], s.maps[pixel, Y], 0
+    if tables.cols[s.maps[pixel, X]]:
+        for t in range(len(tables.targets)):
+            own = tables.targets[t]
+            if own[2 + p] and tables.rows[t, y] and own[0] <= channel <= own[1]:
                 out |= 1 << t
     return out
-
-
-class Tables(NamedTuple):
-    """What a pixel makes in each target of a pass."""
-
-    dest: np.ndarray        # int64 [ports, targets]: nodes in the port's section
-    first: np.ndarray       # int64 [targets]: channels
-    last: np.ndarray
-    rows: np.ndarray        # int64 [targets, H]: tiles that a row reaches, 0: no event
-    cols: np.ndarray        # int64 [W]
