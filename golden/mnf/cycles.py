@@ -91,8 +91,12 @@ class Report:
 
 
 def cycles(program: Program, memory: Memory = Memory(), width: int = 0) -> Report:  # noqa: B008
-    """Runs the model. `width`: cycles of a bin of the heat map, 0 for none."""
+    """Runs the model. `width`: cycles of a bin of the heat map, 0 for none. ValueError for a config
+    that it does not cover."""
     config = program.config
+    if config.weight_sparse:
+        raise ValueError("the model covers machines without weight sparsity: weight_offset_bits "
+                         f"must be 0, not {config.weight_offset_bits}")
     maps, starts = _maps(program)
     engine = _engine(program, memory, maps, starts, width)
     reports = []

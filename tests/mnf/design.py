@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 from golden.mnf.compile import compile
+from golden.mnf.cycles import cycles
 from golden.outputs import outputs
+from golden.program import Memory
 from sim.mnf.top import RTL
 from tests.common.harness import Design
 from tests.common.random_layers import random_layer
@@ -19,6 +21,6 @@ def golden(layers, tensors, config):
     return outputs(layers, tensors, config.acc_bits)
 
 
-
-MNF = Design(rtl=RTL, compile=compile, golden=golden, cycles=None, layer=layer,
+MNF = Design(rtl=RTL, compile=compile, golden=golden,
+             cycles=lambda program, **memory: cycles(program, Memory(**memory)), layer=layer,
              refusals=("must fit", "must be at most", "must hold"))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hw.mnf.config import PRESETS
+from sim.common.design import BENCH
 from sparseforge.networks.network import digits_chain, network, synthesise
 from tests.common.harness import Case, same
 from tests.mnf.design import MNF, compile
@@ -36,7 +37,7 @@ def test_whole_layers(name, layer_name):
     run, = MNF.rtl.run(MNF.rtl.build(config, "verilator"), [case.program], max_cycles=1 << 26)
     print(f"paper, {name}/{layer_name}: {run.cycles} cycles, {run.causes}, {run.wall_s:.0f} s",
           flush=True)
-    MNF.check([case], [run], None)
+    MNF.check([case], [run], BENCH)
     sane(run)
 
 
@@ -50,6 +51,9 @@ def test_digits_end_to_end():
     run, = MNF.rtl.run(MNF.rtl.build(config, "icarus"), [program])
     expected = [one.outputs for one in MNF.golden(layers, tensors, config)]
     assert same(run.outputs(), expected[-1])
+    report = MNF.cycles(program)
+    assert run.cycles == report.segment_cycles and run.causes == report.causes
+    assert run.counters == report.counters
     fired = sum(np.count_nonzero(out) for out in expected)
     assert run.counters["fired"] == fired
     assert run.counters["spilled"] == np.count_nonzero(expected[-1])
