@@ -70,8 +70,7 @@ def run(layer: Layer, given: Tensors, machine: str, cfg: CambriconSConfig = PAPE
     from golden.cambricon_s.compile import compile
     from golden.cambricon_s.cycles import cycles
     static, dynamic, shared = MACHINES[machine]
-    ideal = layer.macs / max(1, effectual_macs(layer, given.weights.astype(np.int64),
-                                               given.activations))
+    effectual = effectual_macs(layer, given.weights.astype(np.int64), given.activations)
     if not static:
         most = (1 << (cfg.data_bits - 1)) - 1
         full = np.arange(layer.weight_count).reshape(layer.weights_shape) % most + 1
@@ -84,7 +83,9 @@ def run(layer: Layer, given: Tensors, machine: str, cfg: CambriconSConfig = PAPE
     size, counters = cfg.beat_bytes, report.counters
     busy = sum(report.causes[name] for name in ("multiply", "view", "exhausted")) // cfg.tm
     return {"cycles": report.cycles, "causes": report.causes, "macs_done": report.macs_done,
-            "busy": busy, "ideal": ideal, "issues": counters["issues"],
+            "busy": busy, "ideal": layer.macs / max(1, effectual), "issues": counters["issues"],
+            "occupancy": report.macs_done / (cfg.multipliers * report.cycles),
+            "bound": max(-(-effectual // cfg.multipliers), report.read_beats, report.write_beats),
             "index_bytes": counters["beats_sib"] * size,
             "synapse_bytes": (counters["beats_sb"] + counters["beats_codebook"]) * size,
             "neuron_bytes": (counters["beats_nbin"] + counters["beats_store"]) * size,
