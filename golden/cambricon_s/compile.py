@@ -32,6 +32,7 @@ from hw.cambricon_s.instruction import (
 
 USUAL = Switches()
 IB = CHOICES["buffer"].index("ib")
+RUN_TIME = ("nbin", "every")        # what a run itself may have stored
 
 
 def compile(layers: Sequence[Layer], tensors: Sequence[Tensors], config: CambriconSConfig, *,
@@ -150,7 +151,7 @@ def _seal(one: CambriconPass, whole: bytearray, base: int) -> None:
     for row in load:
         if row[column["to"]] == IB or not row[column["rows"]]:
             continue
-        if CHOICES["buffer"][row[column["to"]]] != "nbin":
+        if CHOICES["buffer"][row[column["to"]]] not in RUN_TIME:
             row[column["checked"]] = 1
         if row[column["checked"]]:
             crc, at = 0, int(row[column["address"]]) - base

@@ -30,9 +30,13 @@ MACHINES = {"dense": (False, False, True), "static": (True, False, True),
 
 
 def cut_for(layer: Layer) -> Submatrices:
-    """Where a layer's codebooks change."""
-    return (Submatrices(outputs=SUBMATRIX, inputs=SUBMATRIX) if layer.is_fc
-            else Submatrices(outputs=CONV_OUTPUTS))
+    """Where a layer's codebooks change. Of an FC layer in even shares of its inputs that a side of
+    NBin holds: a segment that lay in two sub-matrices would need the values of both."""
+    if not layer.is_fc:
+        return Submatrices(outputs=CONV_OUTPUTS)
+    granules = -(-layer.c // PAPER.tn)
+    shares = -(-granules // PAPER.nbin_granules)
+    return Submatrices(outputs=SUBMATRIX, inputs=-(-granules // shares) * PAPER.tn)
 
 
 def drawn(layer: Layer, weights: float, neurons: float, last: bool = False, seed: int = 0, *,

@@ -35,7 +35,6 @@ def test_image_runs(preset, sizes):
     assert memory.tobytes() == segment.expected
 
 
-@pytest.mark.regress
 def test_two_steps_on_the_rtl():
     lstm = sample(5, 6)
     program = compile(lstm, inputs_of(lstm, 2), SMALL)

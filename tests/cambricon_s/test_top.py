@@ -5,10 +5,15 @@ from dataclasses import replace
 
 import pytest
 
+from golden.layers import Layer, Pool
+from golden.program import Memory
+from golden.tensors import synthetic
 from hw.cambricon_s.config import PRESETS
+from hw.emit import emit
+from sim.common import cover
 from sim.common.design import BENCH
 from tests.cambricon_s.design import CAMBRICON
-from tests.common.harness import STALLS, random_memory
+from tests.common.harness import STALLS, Case, random_memory
 from tests.common.random_layers import SEEDS
 
 SHORT = 400         # instructions of a layer, so that Icarus is done within seconds
@@ -32,6 +37,33 @@ def test_random_layers_in_icarus():
     run(short(config, 0, SEEDS // 2), CAMBRICON.rtl.build(config, "icarus"))
 
 
+RARE = {
+    # More inputs than a side of NBin holds.
+    "channels in chunks": Layer.fc("fc", 150, 4, shift=6, out_bits=8),
+    # Hardly anything to multiply, a division for every output: NBout's sides are full.
+    "stall: nbout": Layer(c=1, h=6, w=9, k=3, r=1, s=1, shift=3, out_bits=8,
+                          pool=Pool(kind="avg", k=1, s=1)),
+}
+
+
+def test_rare_events_in_icarus():
+    """What random layers seldom are."""
+    config, given = PRESETS["tiny"], []
+    for seed, layer in enumerate(RARE.values()):
+        tensors = synthetic(layer, weight_density=0.5, activation_density=0.7, seed=seed,
+                            data_bits=8, acc_bits=20)
+        given.append(Case(seed, [layer], [tensors], CAMBRICON.compile([layer], [tensors], config)))
+    run(given, CAMBRICON.rtl.build(config, "icarus"), Memory(latency=1))
+
+
+def test_cover_points_name_signals():
+    """A renamed signal would leave its point out."""
+    watched = cover.instrument(emit(CAMBRICON.rtl.top(PRESETS["tiny"]), "cambricon_s"),
+                               CAMBRICON.rtl.points)
+    assert not [point for point in CAMBRICON.rtl.points if cover.SAID + point.name not in
+                watched.verilog]
+
+
 def test_an_index_per_pe_in_icarus():
     """Tm selectors that run apart and meet at the end of each segment."""
     config = replace(PRESETS["small"], tm=2, shared_index=False)
@@ -47,8 +79,7 @@ def test_more_random_layers_in_icarus(preset):
     run(cases, build, stalls={**STALLS, "seed": 3})
 
 
-@pytest.mark.regress
-@pytest.mark.parametrize("preset", ["tiny", "small"])
+@pytest.mark.parametrize("preset", ["tiny", pytest.param("small", marks=pytest.mark.regress)])
 def test_random_layers_in_verilator(preset):
     config = PRESETS[preset]
     cases, build = CAMBRICON.cases(config, 5000), CAMBRICON.rtl.build(config, "verilator")

@@ -1,0 +1,75 @@
+"""Cambricon-S' cover points: what its tests must have seen happen (see `sim.common.cover`)."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from golden.cambricon_s.books import PLAIN
+from golden.cambricon_s.program import CambriconPass, Program
+from hw.cambricon_s.engine import CAUSES
+from hw.cambricon_s.instruction import CHOICES
+from sim.common.cover import Point
+
+POINTS = (
+    *(Point(f"stall: {cause}", "cambricon_s_engine", f"cause_0 == {n}")
+      for n, cause in enumerate(CAUSES)),
+    Point("NSM: lanes left over meet the next window", "NSM",
+          "i__valid & i__ready & (carry != 0)"),
+    Point("NSM is held by Dispatch", "NSM", "o__valid & ~o__ready"),
+    Point("NSM: a last vector without lanes", "NSM",
+          "o__valid & (full == 1) & (its[0] == 0)"),
+    Point("CP: queue of stores full", "cambricon_s_engine_cp_store", "~i__ready"),
+    *(Point(f"{channel.upper()} held by the memory", "cambricon_s",
+            f"memory__{channel}__valid & ~memory__{channel}__ready")
+      for channel in ("ar", "aw", "w")),
+    *(Point(f"{channel.upper()} withheld by the memory", "cambricon_s",
+            f"memory__{channel}__ready & ~memory__{channel}__valid") for channel in ("r", "b")),
+)
+
+
+def _any(holds: Callable[[CambriconPass], bool]) -> Callable[[Program], bool]:
+    """Some pass of the program has it."""
+    return lambda program: any(map(holds, program.passes))
+
+
+def _has(unit: str, field: str, holds: Callable[[np.ndarray], np.ndarray]
+         ) -> Callable[[Program], bool]:
+    """Some slot has such a field."""
+    return _any(lambda one: bool(np.any(holds(one.column(unit, field)))))
+
+
+def _loads(one: CambriconPass, name: str) -> np.ndarray:
+    return one.column("load", "to") == CHOICES["buffer"].index(name)
+
+
+FACTS: dict[str, Callable[[Program], bool]] = {
+    **{f"synapses of {1 << width} bits": _has("compute", "width", partial(np.equal, width))
+       for width in range(PLAIN + 1)},
+    "segment without synapses": _has("compute", "synapses", lambda v: v == 0),
+    "several segments in a side": _has("compute", "sb_word", lambda v: v > 0),
+    "rows of the kernel in one segment": _has("compute", "outer", lambda v: v > 1),
+    "sums that go on in NBout": _has("compute", "begin", lambda v: v == 0),
+    "several positions": _has("compute", "positions", lambda v: v > 1),
+    "zeros for padding": _any(lambda one: bool(
+        (_loads(one, "nbin") & (one.column("load", "rows") == 0)).any())),
+    "neurons that begin inside a beat": _has("load", "skip", lambda v: v > 0),
+    "neurons row by row": _any(lambda one: bool(
+        (_loads(one, "nbin") & (one.column("load", "rows") > 1)).any())),
+    "IB refilled": _any(lambda one: bool(_loads(one, "ib").any())),
+    "channels in chunks": _any(lambda one: one.tiling.chunk * one.stage.cfg.tn
+                               < max(w.shape[1] for w in one.stage.weights)),
+    "several tiles": _any(lambda one: one.tiling.rows < one.stage.output.h
+                          or one.tiling.columns < one.stage.output.w),
+    "several output groups per pass": _any(lambda one: one.tiling.groups > 1),
+    "output group partial": _any(lambda one: any(
+        g.last - g.first < one.stage.cfg.tm for g in one.stage.groups)),
+    "max pooling": _any(lambda one: one.layer.pool is not None and one.layer.pool.kind == "max"),
+    "average pooling": _any(lambda one: one.layer.pool is not None
+                            and one.layer.pool.kind == "avg"),
+    "pooling window over an edge": _any(lambda one: one.layer.pool is not None and len(np.unique(
+        one.column("store", "pool_rows") * 16 + one.column("store", "pool_columns"))) > 1),
+    "stride beyond the kernel": _any(lambda one: one.layer.stride > max(one.layer.r, one.layer.s)),
+    "groups": _any(lambda one: one.layer.groups > 1),
+    "a batch": _any(lambda one: one.layer.batch > 1),
+}
