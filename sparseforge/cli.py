@@ -219,6 +219,9 @@ def compare(layer: LayerOptions, memory: MemoryOptions,
     for one in chosen:
         setting = _setting(one.name, ConfigOptions(), memory)
         answers[one.name] = runs.model(setting, work).data
+        plain = work.unstructured()
+        if plain and one.shape(setting.config).blocks:      # both kinds at equal density
+            answers[f"{one.name}, unstructured weights"] = runs.model(setting, plain).data
     data = {"layer": work.name, "source": work.source, "designs": answers,
             "memory": next(iter(answers.values()))["memory"],
             "command": shlex.join(["sparseforge", *sys.argv[1:]])}

@@ -44,6 +44,13 @@ class Workload:
     network: Network | None = None
     compared: tuple[str, ...] = ()
 
+    def unstructured(self) -> Workload | None:
+        """The same with weights that are zero one by one; None if that is not ours to draw."""
+        ours = self.options.weights is None and not (self.network and self.network.trained)
+        if not ours or self.options.weight_block is not None:
+            return None
+        return replace(self, options=replace(self.options, weight_block="1,1,1,1"))
+
     def jobs(self, data_bits: int, acc_bits: int, blocks: Blocks | None = None
              ) -> Iterator[list[Step]]:
         """The jobs, tensors drawn or loaded for these widths; synthetic weights in a layer's
