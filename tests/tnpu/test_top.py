@@ -86,11 +86,12 @@ def test_stalls_on_every_channel(build):
     check(build, [given(name, 2) for name in ("fc", "conv")], stalls=stalls)
 
 
-def test_nans_are_counted_and_go_on(build):
+@pytest.mark.parametrize("name", ["fc", "conv"])
+def test_nans_are_counted_and_go_on(build, name):
     """One in the data: what it reaches is NaN, the rest golden's, every NaN written is counted."""
-    (part,), image, _ = given("fc", 2)
+    (part,), image, _ = given(name, 2)
     parameters, inputs, targets = batch_of(part.network, 2)
-    inputs[1, 4] = np.nan
+    inputs[1].flat[4] = np.nan
     image = part.image(parameters, inputs, targets)
     run, = rtl.RTL.run(build, [rtl.batch(part, image)])
     with np.errstate(all="ignore"):
