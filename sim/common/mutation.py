@@ -154,12 +154,14 @@ def _payload(stream, ports):
 
 class _Miter(Elaboratable):
     """Two copies of the netlist on the same inputs, one unmutated. What a reader may rely on must
-    be the same: every output, but a stream's payload only while valid."""
+    be the same: every output, but a stream's payload only while valid, and those that `matters`
+    names only while the output named there is high."""
 
-    def __init__(self, component, mutants, assume):
+    def __init__(self, component, mutants, assume, matters):
         self.component = component
         self.mutants = mutants
         self.assume = assume
+        self.matters = matters
         ports = [p for p in mutants.emitted.manifest["ports"] if p["name"] not in ("clk", "rst")]
         self.inputs = {p["name"]: Signal(p["width"], name=p["name"])
                        for p in ports if p["dir"] == "in"}
@@ -190,7 +192,7 @@ class _Miter(Elaboratable):
         m.d.comb += Assume(running | ResetSignal())
         if self.assume is not None:
             self.assume(m, self._as_block())
-        matters = {}
+        matters = {name: self.original[by] for name, by in self.matters.items()}
         for name, flow, _ in streams(self.component):
             if flow == In:
                 hold(m, self._stream(name), name, Assume)
@@ -223,9 +225,9 @@ class _Miter(Elaboratable):
                                ready=self.original.get(f"{name}__ready", Const(1)))
 
 
-def _miters(component, mutants, numbers, folder, assume):
+def _miters(component, mutants, numbers, folder, assume, matters):
     """One AIGER file per mutant, in one run of Yosys."""
-    top = _Miter(component, mutants, assume)
+    top = _Miter(component, mutants, assume, matters)
     (folder / "miter.il").write_text(rtlil.convert(top, name="miter", ports=top.ports()))
     (folder / "mutants.il").write_text(mutants.rtlil)
     commands = [f"read_rtlil {folder}/mutants.il", f"read_rtlil {folder}/miter.il",
@@ -257,7 +259,7 @@ def _compare(aiger):
 
 
 def mutate(component, bench, *, name, config=None, count=300, seed=1, around=None, sources=(),
-           assume=None):
+           assume=None, matters=None):
     """Runs ``bench`` against ``count`` mutants of ``component``; a `Report` if none survives.
 
     Parameters
@@ -273,6 +275,8 @@ def mutate(component, bench, *, name, config=None, count=300, seed=1, around=Non
     assume : callable or None
         What a proof of equivalence may assume of the block's surroundings, beside the stream
         contract: from (m, block), block having the component's ports.
+    matters : dict or None
+        Outputs that nobody looks at but while another one is high: {"sum": "done"}.
 
     Raises
     ------
@@ -286,7 +290,7 @@ def mutate(component, bench, *, name, config=None, count=300, seed=1, around=Non
     different, undecided = [], []
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        _miters(component, mutants, alive, folder, assume)
+        _miters(component, mutants, alive, folder, assume, matters or {})
         for number in alive:
             same, said = _compare(folder / f"{number}.aig")
             if not same:
