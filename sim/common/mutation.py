@@ -249,7 +249,8 @@ def _compare(aiger):
     for engine in (f"pdr -T {SECONDS}", f"scorr; dprove -T {SECONDS}"):
         script = f"read_aiger {aiger}; fold; strash; orpos; {engine}"
         done = subprocess.run([Path(pyosys.__file__).parent / "yosys-abc", "-c", script],
-                              capture_output=True, text=True, check=False)
+                              capture_output=True, text=True, check=False,
+                              cwd=Path(aiger).parent)       # it leaves files where it runs
         said = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "no answer"
         if "was asserted" in done.stdout:
             return False, said
