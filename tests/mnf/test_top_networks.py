@@ -55,6 +55,9 @@ def test_digits_end_to_end():
     assert run.cycles == report.segment_cycles and run.causes == report.causes
     assert run.counters == report.counters
     fired = sum(np.count_nonzero(out) for out in expected)
+    report = MNF.cycles(program, **BENCH.as_dict())
+    assert (run.cycles, run.causes, run.counters) == (
+        report.segment_cycles, report.causes, report.counters)
     assert run.counters["fired"] == fired
     assert run.counters["spilled"] == np.count_nonzero(expected[-1])
     sane(run)
