@@ -39,7 +39,8 @@ def test_random_networks_with_stalls(tiny):
     check(tiny, PRESETS["tiny"], 9000, max(1, SEEDS // 4), None, stalls={**STALLS, "seed": 7})
 
 
-@pytest.mark.parametrize("machine", range(2))
+@pytest.mark.regress
+@pytest.mark.parametrize("machine", range(4))
 def test_random_machines_in_icarus(machine):
     config = random_config(random.Random(1000 + machine))
     memory = Memory(latency=random.Random(machine).choice([1, 20, 64]))
