@@ -6,7 +6,7 @@ from rich.console import Console
 
 from golden.layers import Layer
 from hw.cambricon_s.config import PRESETS
-from sparseforge.reproduce import cambricon_s, cambricon_s_runs
+from sparseforge.reproduce import cambricon_s, cambricon_s_plots, cambricon_s_runs
 
 
 def test_example():
@@ -35,3 +35,20 @@ def test_each_sparsity_gains():
             for name in ("dense", "static", "dynamic", "both")}
     assert done["both"] < done["static"] < done["dense"] == layer.macs
     assert done["both"] < done["dynamic"] < done["dense"]
+
+
+def test_plots(tmp_path):
+    """Each section that has a plot draws it."""
+    speeds = {"static": 2.0, "dynamic": 1.5, "both": 3.0, "x": 1.8, "ideal": 4.0}
+    data = {
+        "speedup": [{"network": name, "layer": layer, **speeds} for name in ("alexnet", "vgg16")
+                    for layer in ("conv1", "fc6")],
+        "sweep": [{"network": "LSTM", "weights": w, "neurons": n, "ideal": 1 / (w * n),
+                   "convolutions": None, "FC layers": 0.9 / w} for w in (0.1, 1) for n in (0.5, 1)],
+        "bus": [{"bits": bits, "conv3": 5 - n, "fc7": 9 - 2 * n}
+                for n, bits in enumerate((64, 128, 256))],
+        "moved": [{"network": "alexnet", "layer": "fc6", "synapse bytes": 100, "of 16 bits": 400,
+                   "index bytes": 9, "neuron bytes": 30}]}
+    drawn = cambricon_s_plots.draw(tmp_path, {name: {"rows": rows} for name, rows in data.items()})
+    assert {path.stem for path in drawn} == set(cambricon_s_plots.PLOTS) == set(data)
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
