@@ -34,6 +34,5 @@ def test_bench_kills_every_mutant_that_differs(name):
     check(cls(config), config, name, 100)
 
 
-@pytest.mark.regress
 def test_bench_of_the_sides():
     check(Sides(), None, "sides", 60)
