@@ -16,6 +16,7 @@ from sim.common.bench import PERIOD_NS, clear
 
 BENCH = import_module(os.environ["MUTANTS_BENCH"])
 MUTANTS = int(os.environ["MUTANTS"])
+SEED = cocotb.RANDOM_SEED       # cocotb draws another from the name of each test
 TESTS = [test for made in vars(BENCH).values() if isinstance(made, TestGenerator)
          for test in made.generate_tests()]
 
@@ -43,6 +44,7 @@ async def each_mutant(dut, mutant, number):
     test = TESTS[number]
     await _clean_slate(dut)
     dut.mutsel.value = mutant
+    cocotb.RANDOM_SEED = SEED       # every mutant meets what the original met, as long as it did
     begin = get_sim_time("ns")
     running = test.func(dut, *test.args, **test.kwargs)
     if mutant == 0:
