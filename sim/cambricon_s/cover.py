@@ -13,7 +13,10 @@ from sim.common.cover import Point
 
 POINTS = (
     *(Point(f"stall: {cause}", "cambricon_s_engine", f"cause_0 == {n}")
-      for n, cause in enumerate(CAUSES)),
+      for n, cause in enumerate(CAUSES) if cause != "imbalance"),
+    # Only PEs with an index each wait for each other.
+    Point("stall: imbalance", "cambricon_s_engine", " | ".join(
+        f"(cause_{pe} == {CAUSES.index('imbalance')})" for pe in range(2))),
     Point("NSM: lanes left over meet the next window", "NSM",
           "i__valid & i__ready & (carry != 0)"),
     Point("NSM is held by Dispatch", "NSM", "o__valid & ~o__ready"),

@@ -16,6 +16,7 @@ from tests.cambricon_s.design import CAMBRICON
 from tests.common.harness import STALLS, Case, random_memory
 from tests.common.random_layers import SEEDS
 
+APART = replace(PRESETS["small"], tm=2, shared_index=False)
 SHORT = 400         # instructions of a layer, so that Icarus is done within seconds
 
 
@@ -46,28 +47,30 @@ RARE = {
 }
 
 
+def rare(seed, layer, config):
+    tensors = synthetic(layer, weight_density=0.5, activation_density=0.7, seed=seed,
+                        data_bits=8, acc_bits=20)
+    return Case(seed, [layer], [tensors], CAMBRICON.compile([layer], [tensors], config))
+
+
 def test_rare_events_in_icarus():
     """What random layers seldom are."""
-    config, given = PRESETS["tiny"], []
-    for seed, layer in enumerate(RARE.values()):
-        tensors = synthetic(layer, weight_density=0.5, activation_density=0.7, seed=seed,
-                            data_bits=8, acc_bits=20)
-        given.append(Case(seed, [layer], [tensors], CAMBRICON.compile([layer], [tensors], config)))
+    config = PRESETS["tiny"]
+    given = [rare(seed, layer, config) for seed, layer in enumerate(RARE.values())]
     run(given, CAMBRICON.rtl.build(config, "icarus"), Memory(latency=1))
 
 
 def test_cover_points_name_signals():
     """A renamed signal would leave its point out."""
-    watched = cover.instrument(emit(CAMBRICON.rtl.top(PRESETS["tiny"]), "cambricon_s"),
-                               CAMBRICON.rtl.points)
-    assert not [point for point in CAMBRICON.rtl.points if cover.SAID + point.name not in
-                watched.verilog]
+    tops = [emit(CAMBRICON.rtl.top(config), "cambricon_s") for config in (PRESETS["tiny"], APART)]
+    watched = "".join(cover.instrument(top, CAMBRICON.rtl.points).verilog for top in tops)
+    assert not [point for point in CAMBRICON.rtl.points if cover.SAID + point.name not in watched]
 
 
 def test_an_index_per_pe_in_icarus():
     """Tm selectors that run apart and meet at the end of each segment."""
-    config = replace(PRESETS["small"], tm=2, shared_index=False)
-    run(short(config, 40, SEEDS // 4), CAMBRICON.rtl.build(config, "icarus"))
+    uneven = rare(1, Layer.fc("fc", 100, 4, shift=6, out_bits=8), APART)
+    run([uneven, *short(APART, 40, SEEDS // 4)], CAMBRICON.rtl.build(APART, "icarus"))
 
 
 @pytest.mark.regress
