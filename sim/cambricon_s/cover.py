@@ -9,7 +9,7 @@ from golden.cambricon_s.books import PLAIN
 from golden.cambricon_s.program import CambriconPass, Program
 from hw.cambricon_s.engine import CAUSES
 from hw.cambricon_s.instruction import CHOICES
-from sim.common.cover import Point
+from sim.common.cover import Point, bus_points, some_pass
 
 POINTS = (
     *(Point(f"stall: {cause}", "cambricon_s_engine", f"cause_0 == {n}")
@@ -23,23 +23,14 @@ POINTS = (
     Point("NSM: a last vector without lanes", "NSM",
           "o__valid & (full == 1) & (its[0] == 0)"),
     Point("CP: queue of stores full", "cambricon_s_engine_cp_store", "~i__ready"),
-    *(Point(f"{channel.upper()} held by the memory", "cambricon_s",
-            f"memory__{channel}__valid & ~memory__{channel}__ready")
-      for channel in ("ar", "aw", "w")),
-    *(Point(f"{channel.upper()} withheld by the memory", "cambricon_s",
-            f"memory__{channel}__ready & ~memory__{channel}__valid") for channel in ("r", "b")),
+    *bus_points("cambricon_s"),
 )
-
-
-def _any(holds: Callable[[CambriconPass], bool]) -> Callable[[Program], bool]:
-    """Some pass of the program has it."""
-    return lambda program: any(map(holds, program.passes))
 
 
 def _has(unit: str, field: str, holds: Callable[[np.ndarray], np.ndarray]
          ) -> Callable[[Program], bool]:
     """Some slot has such a field."""
-    return _any(lambda one: bool(np.any(holds(one.column(unit, field)))))
+    return some_pass(lambda one: bool(np.any(holds(one.column(unit, field)))))
 
 
 def _loads(one: CambriconPass, name: str) -> np.ndarray:
@@ -54,25 +45,28 @@ FACTS: dict[str, Callable[[Program], bool]] = {
     "rows of the kernel in one segment": _has("compute", "outer", lambda v: v > 1),
     "sums that go on in NBout": _has("compute", "begin", lambda v: v == 0),
     "several positions": _has("compute", "positions", lambda v: v > 1),
-    "zeros for padding": _any(lambda one: bool(
+    "zeros for padding": some_pass(lambda one: bool(
         (_loads(one, "nbin") & (one.column("load", "rows") == 0)).any())),
     "neurons that begin inside a beat": _has("load", "skip", lambda v: v > 0),
-    "neurons row by row": _any(lambda one: bool(
+    "neurons row by row": some_pass(lambda one: bool(
         (_loads(one, "nbin") & (one.column("load", "rows") > 1)).any())),
-    "IB refilled": _any(lambda one: bool(_loads(one, "ib").any())),
-    "channels in chunks": _any(lambda one: one.tiling.chunk * one.stage.cfg.tn
-                               < max(w.shape[1] for w in one.stage.weights)),
-    "several tiles": _any(lambda one: one.tiling.rows < one.stage.output.h
-                          or one.tiling.columns < one.stage.output.w),
-    "several output groups per pass": _any(lambda one: one.tiling.groups > 1),
-    "output group partial": _any(lambda one: any(
+    "IB refilled": some_pass(lambda one: bool(_loads(one, "ib").any())),
+    "channels in chunks": some_pass(lambda one: one.tiling.chunk * one.stage.cfg.tn
+                                    < max(w.shape[1] for w in one.stage.weights)),
+    "several tiles": some_pass(lambda one: one.tiling.rows < one.stage.output.h
+                               or one.tiling.columns < one.stage.output.w),
+    "several output groups per pass": some_pass(lambda one: one.tiling.groups > 1),
+    "output group partial": some_pass(lambda one: any(
         g.last - g.first < one.stage.cfg.tm for g in one.stage.groups)),
-    "max pooling": _any(lambda one: one.layer.pool is not None and one.layer.pool.kind == "max"),
-    "average pooling": _any(lambda one: one.layer.pool is not None
-                            and one.layer.pool.kind == "avg"),
-    "pooling window over an edge": _any(lambda one: one.layer.pool is not None and len(np.unique(
-        one.column("store", "pool_rows") * 16 + one.column("store", "pool_columns"))) > 1),
-    "stride beyond the kernel": _any(lambda one: one.layer.stride > max(one.layer.r, one.layer.s)),
-    "groups": _any(lambda one: one.layer.groups > 1),
-    "a batch": _any(lambda one: one.layer.batch > 1),
+    "max pooling": some_pass(
+        lambda one: one.layer.pool is not None and one.layer.pool.kind == "max"),
+    "average pooling": some_pass(
+        lambda one: one.layer.pool is not None and one.layer.pool.kind == "avg"),
+    "pooling window over an edge": some_pass(
+        lambda one: one.layer.pool is not None and len(np.unique(
+            one.column("store", "pool_rows") * 16 + one.column("store", "pool_columns"))) > 1),
+    "stride beyond the kernel": some_pass(
+        lambda one: one.layer.stride > max(one.layer.r, one.layer.s)),
+    "groups": some_pass(lambda one: one.layer.groups > 1),
+    "a batch": some_pass(lambda one: one.layer.batch > 1),
 }

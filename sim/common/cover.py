@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from hw.emit import Emitted
 
@@ -38,6 +39,22 @@ class Point:
     name: str
     module: str
     when: str
+
+
+def bus_points(top: str) -> tuple[Point, ...]:
+    """The memory holds each channel that the emitted Top `top` drives, and withholds the others."""
+    held = (Point(f"{channel.upper()} held by the memory", top,
+                  f"memory__{channel}__valid & ~memory__{channel}__ready")
+            for channel in ("ar", "aw", "w"))
+    withheld = (Point(f"{channel.upper()} withheld by the memory", top,
+                      f"memory__{channel}__ready & ~memory__{channel}__valid")
+                for channel in ("r", "b"))
+    return (*held, *withheld)
+
+
+def some_pass(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """The fact that some pass of a program has it."""
+    return lambda program: any(map(holds, program.passes))
 
 
 def instrument(emitted: Emitted, points: Sequence[Point]) -> Emitted:

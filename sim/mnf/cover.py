@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from golden.mnf.program import Pass, Program
-from sim.common.cover import Point
+from sim.common.cover import Point, bus_points, some_pass
 
 POINTS = (
     Point("PE: events wait for a full FIFO", "PE_core_events", "i__valid & ~i__ready"),
@@ -27,17 +27,8 @@ POINTS = (
           "o__valid & ~o__ready"),
     Point("feeder: a line waits for a port", "mnf_engine_feeder", "i__valid & ~i__ready"),
     Point("an end is missing", "mnf_engine_storage_ends", "missing[0]"),
-    *(Point(f"{channel.upper()} held by the memory", "mnf",
-            f"memory__{channel}__valid & ~memory__{channel}__ready")
-      for channel in ("ar", "aw", "w")),
-    *(Point(f"{channel.upper()} withheld by the memory", "mnf",
-            f"memory__{channel}__ready & ~memory__{channel}__valid") for channel in ("r", "b")),
+    *bus_points("mnf"),
 )
-
-
-def _any(holds: Callable[[Pass], bool]) -> Callable[[Program], bool]:
-    """Some pass of the program has it."""
-    return lambda program: any(map(holds, program.passes))
 
 
 def _pool(kind: str, overlap: bool) -> Callable[[Pass], bool]:
@@ -46,19 +37,19 @@ def _pool(kind: str, overlap: bool) -> Callable[[Pass], bool]:
 
 
 FACTS: dict[str, Callable[[Program], bool]] = {
-    "bands side by side": _any(lambda one: len({share.band for share in one.shares}) > 1),
+    "bands side by side": some_pass(lambda one: len({share.band for share in one.shares}) > 1),
     "bands in passes": lambda program: any(one.mapping.band_passes > 1 for one in program.passes),
-    "a PE without work": _any(lambda one: len(one.shares) < one.mapping.config.pes),
-    "sub-filters in tiles": _any(lambda one: max(one.mapping.lanes.tiles) > 1),
-    "stride phases": _any(lambda one: one.layer.stride > 1 and one.layer.r > 1),
-    "stride beyond the kernel": _any(
+    "a PE without work": some_pass(lambda one: len(one.shares) < one.mapping.config.pes),
+    "sub-filters in tiles": some_pass(lambda one: max(one.mapping.lanes.tiles) > 1),
+    "stride phases": some_pass(lambda one: one.layer.stride > 1 and one.layer.r > 1),
+    "stride beyond the kernel": some_pass(
         lambda one: one.layer.stride > max(one.layer.r, one.layer.s)),
-    "last group of channels partial": _any(
+    "last group of channels partial": some_pass(
         lambda one: any((share.k[1] - share.k[0]) % share.lanes.kl for share in one.shares)),
-    "a map without pixels": _any(
+    "a map without pixels": some_pass(
         lambda one: bool(one.descriptor["from_memory"]) and not len(one.pixels)),
-    "a map that lies on chip": _any(lambda one: not one.descriptor["from_memory"]),
-    "max pooling": _any(_pool("max", False)),
-    "average pooling": _any(_pool("avg", False)),
-    "average pooling, windows overlap": _any(_pool("avg", True)),
+    "a map that lies on chip": some_pass(lambda one: not one.descriptor["from_memory"]),
+    "max pooling": some_pass(_pool("max", False)),
+    "average pooling": some_pass(_pool("avg", False)),
+    "average pooling, windows overlap": some_pass(_pool("avg", True)),
 }

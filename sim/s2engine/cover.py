@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from golden.s2engine.image import LayerPass, Program
-from sim.common.cover import Point
+from golden.s2engine.image import Program
+from sim.common.cover import Point, bus_points, some_pass
 
 POINTS = (
     Point("W-FIFO full", "PE_ds_w_fifo", "i__valid & ~i__ready"),
@@ -20,21 +20,12 @@ POINTS = (
     Point("the store waits for its lines to be taken", "s2engine_engine_store",
           "line__valid & ~line__ready"),
     Point("an average is divided", "AverageDivider", "start & ~ready"),
-    *(Point(f"{channel.upper()} held by the memory", "s2engine",
-            f"memory__{channel}__valid & ~memory__{channel}__ready")
-      for channel in ("ar", "aw", "w")),
-    *(Point(f"{channel.upper()} withheld by the memory", "s2engine",
-            f"memory__{channel}__ready & ~memory__{channel}__valid") for channel in ("r", "b")),
+    *bus_points("s2engine"),
 )
 
 
-def _any(holds: Callable[[LayerPass], bool]) -> Callable[[Program], bool]:
-    """Some pass of the program has it."""
-    return lambda program: any(map(holds, program.passes))
-
-
 def _field(name: str, value: int) -> Callable[[Program], bool]:
-    return _any(lambda one: one.descriptor.get(name, 0) == value)
+    return some_pass(lambda one: one.descriptor.get(name, 0) == value)
 
 
 FACTS: dict[str, Callable[[Program], bool]] = {
@@ -42,29 +33,29 @@ FACTS: dict[str, Callable[[Program], bool]] = {
     "outputs of 16 bits": _field("store_slots", 2),
     "maximum pooling": _field("pool", 1),
     "average pooling": _field("pool", 2),
-    "weights are read again": _any(lambda one: one.descriptor["w_replays"] > 1),
-    "features are read again": _any(lambda one: one.descriptor["f_replays"] > 1),
+    "weights are read again": some_pass(lambda one: one.descriptor["w_replays"] > 1),
+    "features are read again": some_pass(lambda one: one.descriptor["f_replays"] > 1),
     "weights as a stream": _field("w_stream", 1),
-    "features sent again": _any(lambda one: one.descriptor["f_loads"] > 1),
-    "several kernel tiles": _any(lambda one: one.descriptor["kernel_tiles"] > 1),
-    "a row without a pixel": _any(
+    "features sent again": some_pass(lambda one: one.descriptor["f_loads"] > 1),
+    "several kernel tiles": some_pass(lambda one: one.descriptor["kernel_tiles"] > 1),
+    "a row without a pixel": some_pass(
         lambda one: one.descriptor["tile_pixels"] < one.plan.config.rows),
-    "a column without a kernel": _any(
+    "a column without a kernel": some_pass(
         lambda one: one.descriptor["tile_kernels"] < one.plan.config.cols),
-    "a partial group of channels": _any(
+    "a partial group of channels": some_pass(
         lambda one: one.plan.stage.weights.shape[1] % one.plan.config.group != 0),
-    "several groups of channels": _any(lambda one: one.descriptor["channel_groups"] > 1),
-    "a stored group of two kernel tiles": _any(
+    "several groups of channels": some_pass(lambda one: one.descriptor["channel_groups"] > 1),
+    "a stored group of two kernel tiles": some_pass(
         lambda one: one.descriptor["kernel_tiles"] > 1
         and one.descriptor["tile_kernels"] % one.plan.config.group != 0),
-    "stride": _any(lambda one: one.descriptor["stride"] > 1),
-    "stride beyond the kernel": _any(
+    "stride": some_pass(lambda one: one.descriptor["stride"] > 1),
+    "stride beyond the kernel": some_pass(
         lambda one: one.descriptor["stride"] > one.descriptor["kernel_cols"]),
-    "convolution groups": _any(lambda one: one.layer.groups > 1),
+    "convolution groups": some_pass(lambda one: one.layer.groups > 1),
     "several blocks of kernels": lambda program: any(
         one.plan.last < one.layer.k // one.layer.groups for one in program.passes),
-    "a batch of images": _any(lambda one: one.plan.image > 0),
-    "a batch as a line of pixels": _any(lambda one: one.layer.is_fc and one.layer.batch > 1),
+    "a batch of images": some_pass(lambda one: one.plan.image > 0),
+    "a batch as a line of pixels": some_pass(lambda one: one.layer.is_fc and one.layer.batch > 1),
     "a chain": lambda program: len({one.index for one in program.passes}) > 1,
     "without CE": _field("ce", 0),
 }

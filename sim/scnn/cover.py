@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from golden.scnn.program import WEIGHT, LayerPass, Program
-from sim.common.cover import Point
+from sim.common.cover import Point, bus_points, some_pass
 
 POINTS = (
     Point("weight FIFO full", "PE_fifo", "i__valid & ~i__ready"),
@@ -21,17 +21,8 @@ POINTS = (
     Point("an activation outside the window", "PE", "range_error"),
     Point("the root waits for a row of PEs", "scnn_engine_broadcast", "i__valid & ~i__ready"),
     Point("the store waits for the writer", "scnn_engine_collector", "o__valid & ~o__ready"),
-    *(Point(f"{channel.upper()} held by the memory", "scnn",
-            f"memory__{channel}__valid & ~memory__{channel}__ready")
-      for channel in ("ar", "aw", "w")),
-    *(Point(f"{channel.upper()} withheld by the memory", "scnn",
-            f"memory__{channel}__ready & ~memory__{channel}__valid") for channel in ("r", "b")),
+    *bus_points("scnn"),
 )
-
-
-def _any(holds: Callable[[LayerPass], bool]) -> Callable[[Program], bool]:
-    """Some pass of the program has it."""
-    return lambda program: any(map(holds, program.passes))
 
 
 def _hops(one: LayerPass) -> int:
@@ -63,25 +54,26 @@ def _parts(program: Program, of: Callable[[LayerPass], str]) -> bool:
 
 
 FACTS: dict[str, Callable[[Program], bool]] = {
-    "halo over several hops": _any(lambda one: _hops(one) > 1),
+    "halo over several hops": some_pass(lambda one: _hops(one) > 1),
     "DRAM tiles": lambda program: _parts(program, lambda one: str(one.outputs[1:])),
     "output channels in chunks": lambda program: _parts(program, lambda one: str(one.outputs[0])),
-    "outputs that stay on chip": _any(lambda one: not one.stores),
-    "inputs that lie on chip": _any(lambda one: one.load is None),
-    "channels dealt over the PEs": _any(lambda one: one.split),
-    "last group partial": _any(lambda one: one.kc_last < one.kc),
+    "outputs that stay on chip": some_pass(lambda one: not one.stores),
+    "inputs that lie on chip": some_pass(lambda one: one.load is None),
+    "channels dealt over the PEs": some_pass(lambda one: one.split),
+    "last group partial": some_pass(lambda one: one.kc_last < one.kc),
     "weights: a run beyond the index": _long_runs_of_weights,
     "activations: a run beyond the index": _long_runs_of_activations,
-    "a channel without activations": _any(
+    "a channel without activations": some_pass(
         lambda one: not one.split and bool((one.inputs.count.sum(axis=0) == 0).any())),
-    "a PE without activations": _any(lambda one: bool((one.inputs.rows() == 0).any())),
-    "a PE without outputs": _any(lambda one: 0 in one.rows.size or 0 in one.cols.size),
-    "no weights at all": _any(lambda one: not (one.weights.kind == WEIGHT).any()),
-    "pooling windows across tiles": _any(lambda one: one.rows.overlap + one.cols.overlap > 0),
-    "average pooling": _any(
+    "a PE without activations": some_pass(lambda one: bool((one.inputs.rows() == 0).any())),
+    "a PE without outputs": some_pass(lambda one: 0 in one.rows.size or 0 in one.cols.size),
+    "no weights at all": some_pass(lambda one: not (one.weights.kind == WEIGHT).any()),
+    "pooling windows across tiles": some_pass(lambda one: one.rows.overlap + one.cols.overlap > 0),
+    "average pooling": some_pass(
         lambda one: one.layer.pool is not None and one.layer.pool.kind == "avg"),
-    "stride phases": _any(lambda one: one.rows.span.phases * one.cols.span.phases > 1),
-    "stride beyond the kernel": _any(lambda one: one.layer.stride > max(one.layer.r, one.layer.s)),
-    "groups": _any(lambda one: one.layer.groups > 1),
-    "a batch": _any(lambda one: one.layer.batch > 1 or one.image > 0),
+    "stride phases": some_pass(lambda one: one.rows.span.phases * one.cols.span.phases > 1),
+    "stride beyond the kernel": some_pass(
+        lambda one: one.layer.stride > max(one.layer.r, one.layer.s)),
+    "groups": some_pass(lambda one: one.layer.groups > 1),
+    "a batch": some_pass(lambda one: one.layer.batch > 1 or one.image > 0),
 }

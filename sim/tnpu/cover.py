@@ -10,7 +10,7 @@ from golden.tnpu.assemble import Instruction
 from golden.tnpu.schedule import SCHEDULES
 from hw.tnpu.config import BLOCK
 from hw.tnpu.instruction import Op, Opcode
-from sim.common.cover import Point
+from sim.common.cover import Point, bus_points
 
 _WAITS = "ask__{0}[0] & ~grant__{0}"
 POINTS = (
@@ -31,11 +31,7 @@ POINTS = (
     Point("an address beyond a buffer of PU-f", "tnpu_engine_unit_f", "range_error"),
     Point("PU-f and DMA at the same bank", "tnpu_engine_unit_f", "bank_error"),
     Point("a semaphore overflows", "tnpu_engine_semaphores", "overflow"),
-    *(Point(f"{channel.upper()} held by the memory", "tnpu",
-            f"memory__{channel}__valid & ~memory__{channel}__ready")
-      for channel in ("ar", "aw", "w")),
-    *(Point(f"{channel.upper()} withheld by the memory", "tnpu",
-            f"memory__{channel}__ready & ~memory__{channel}__valid") for channel in ("r", "b")),
+    *bus_points("tnpu"),
 )
 
 Fact = Callable[[Any], bool]
