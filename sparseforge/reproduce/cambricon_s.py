@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from math import exp, log
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from sparseforge import progress
 from sparseforge.networks import network
 from sparseforge.report.text import table
 from sparseforge.reproduce import cambricon_s_runs as runs
+from sparseforge.reproduce import sections
 from sparseforge.reproduce.cambricon_s_runs import MACHINES, PAPER
 from sparseforge.reproduce.cambricon_s_shapes import SHAPES
 
@@ -211,22 +213,19 @@ SECTIONS: dict[str, Callable[[], dict[str, Any]]] = {
 
 def reproduce(console: Console, folder: Path | None, only: str | None) -> dict[str, Any]:
     """Prints the sections and returns them, plots into `folder`; `only` names one."""
-    if only is not None and only not in SECTIONS:
-        raise ValueError(f"--only must be one of {', '.join(SECTIONS)}, not {only}")
-    data = {}
-    for name in [only] if only else SECTIONS:
-        data[name] = SECTIONS[name]()
-        rows = data[name]["rows"]
-        title = f"{name}: {(SECTIONS[name].__doc__ or '').splitlines()[0]}"
-        console.print(table(title, list(rows[0]), [list(map(_text, row.values()))
-                                                   for row in rows]))
-        if "cause" in data[name]:
-            console.print(data[name]["cause"], highlight=False)
+    data = sections.run(SECTIONS, only, partial(_show, console))
     if folder is not None:
         from sparseforge.reproduce.cambricon_s_plots import draw
         for path in draw(folder, data):
             console.print(f"plot: {path}")
     return data
+
+
+def _show(console: Console, title: str, section: dict[str, Any]) -> None:
+    rows = section["rows"]
+    console.print(table(title, list(rows[0]), [list(map(_text, row.values())) for row in rows]))
+    if "cause" in section:
+        console.print(section["cause"], highlight=False)
 
 
 def _text(value: Any) -> Any:

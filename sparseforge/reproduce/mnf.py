@@ -7,6 +7,7 @@ staying on chip, at the published densities (synthetic tensors).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from golden.mnf.ledger import CLOCK, FRAMES, equation_1, equation_2, ledger
 from sparseforge import progress
 from sparseforge.networks.network import network
 from sparseforge.report.text import table
-from sparseforge.reproduce import mnf_energy, mnf_study
+from sparseforge.reproduce import mnf_energy, mnf_study, sections
 from sparseforge.reproduce.mnf_study import PAPER
+from sparseforge.reproduce.sections import number
 
 NETWORKS = ("alexnet", "vgg16")
 FIG_8 = {"vgg16": {"dense": 19.0, "scnn": 8.31}, "alexnet": {"dense": 11.82, "scnn": 7.32}}
@@ -161,12 +163,7 @@ SECTIONS: dict[str, Callable[[], dict[str, Any]]] = {
 
 def reproduce(console: Console, folder: Path | None, only: str | None) -> dict[str, Any]:
     """Prints the sections and returns them; `only` names one. `folder` takes the plots."""
-    if only is not None and only not in SECTIONS:
-        raise ValueError(f"--only must be one of {', '.join(SECTIONS)}, not {only}")
-    data = {}
-    for name in [only] if only else SECTIONS:
-        data[name] = SECTIONS[name]()
-        _show(console, name, SECTIONS[name].__doc__ or "", data[name])
+    data = sections.run(SECTIONS, only, partial(_show, console))
     if folder is not None:
         from sparseforge.reproduce.mnf_plots import draw
         for path in draw(folder, data):
@@ -174,18 +171,10 @@ def reproduce(console: Console, folder: Path | None, only: str | None) -> dict[s
     return data
 
 
-def _show(console: Console, name: str, title: str, section: dict[str, Any]) -> None:
+def _show(console: Console, title: str, section: dict[str, Any]) -> None:
     keys = list(dict.fromkeys(key for row in section["rows"] for key in row))
-    console.print(table(f"{name}: {title.splitlines()[0]}", keys,
-                        [[_text(row.get(key)) for key in keys] for row in section["rows"]]))
+    console.print(table(title, keys,
+                        [[number(row.get(key)) for key in keys] for row in section["rows"]]))
     for key in ("paper", "cause"):
         if key in section:
             console.print(f"{key}: {section[key]}", highlight=False)
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

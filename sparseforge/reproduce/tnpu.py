@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from math import prod
 from pathlib import Path
 from time import process_time
@@ -23,7 +23,9 @@ from golden.tnpu.estimate import Cost
 from golden.tnpu.schedule import SCHEDULES, slots
 from sparseforge import progress
 from sparseforge.report.text import table
+from sparseforge.reproduce import sections
 from sparseforge.reproduce.kept import kept
+from sparseforge.reproduce.sections import number
 from sparseforge.reproduce.tnpu_networks import NETWORKS, benchmark
 from sparseforge.reproduce.tnpu_sweeps import (
     BATCH,
@@ -160,12 +162,7 @@ SECTIONS: dict[str, Callable[[], dict[str, Any]]] = {
 
 def reproduce(console: Console, folder: Path | None, only: str | None) -> dict[str, Any]:
     """Prints the sections and returns them; `only` names one. `folder` takes the plots."""
-    if only is not None and only not in SECTIONS:
-        raise ValueError(f"--only must be one of {', '.join(SECTIONS)}, not {only}")
-    data = {}
-    for name in [only] if only else SECTIONS:
-        data[name] = SECTIONS[name]()
-        _show(console, name, SECTIONS[name].__doc__ or "", data[name])
+    data = sections.run(SECTIONS, only, partial(_show, console))
     if folder is not None:
         from sparseforge.reproduce.tnpu_plots import draw
         for path in draw(folder, data):
@@ -173,10 +170,10 @@ def reproduce(console: Console, folder: Path | None, only: str | None) -> dict[s
     return data
 
 
-def _show(console: Console, name: str, title: str, section: dict[str, Any]) -> None:
+def _show(console: Console, title: str, section: dict[str, Any]) -> None:
     rows = section["rows"]
     keys = list(rows[0])
-    console.print(table(f"{name}: {title.splitlines()[0]}", keys,
+    console.print(table(title, keys,
                         [[_text(row[key]) for key in keys] for row in rows]))
     for key in ("mean", "paper"):
         if key in section:
@@ -190,8 +187,4 @@ def _text(value: Any) -> str:
         return ", ".join(f"{key} {_text(one)}" for key, one in value.items())
     if isinstance(value, tuple):
         return " / ".join(_text(one) for one in value)
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return number(value)
