@@ -188,7 +188,19 @@ def bus() -> dict[str, Any]:
                                       entry.densities.activations, "both",
                                       cfg=replace(PAPER, memory_bits=bits))["cycles"]
         rows.append(row)
-    return {"rows": rows}
+    knees = ", ".join(f"{name} {knee(rows, name)} bits" for name in ("conv3", "fc7"))
+    return {"rows": rows, "cause": f"The knee, from where on a bus of twice the bits saves less "
+                                   f"than a tenth of the cycles: {knees}."}
+
+
+def knee(rows: list[dict[str, Any]], name: str) -> int:
+    """The narrowest bus whose next wider ones save less than a tenth each."""
+    best = rows[-1]
+    for narrow, wide in zip(rows[-2::-1], rows[:0:-1], strict=True):
+        if wide[name] < 0.9 * narrow[name]:
+            break
+        best = narrow
+    return int(best["bits"])
 
 
 # Module names and what of the paper they are.

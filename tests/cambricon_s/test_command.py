@@ -1,4 +1,4 @@
-"""The command on Cambricon-S: synthetic weights in its blocks, or unstructured, and what it says."""
+"""The command on Cambricon-S: synthetic weights in its blocks, or unstructured; what it says."""
 
 import json
 

@@ -6,7 +6,12 @@ from rich.console import Console
 
 from golden.layers import Layer
 from hw.cambricon_s.config import PRESETS
-from sparseforge.reproduce import cambricon_s, cambricon_s_plots, cambricon_s_runs
+from sparseforge.reproduce import (
+    cambricon_s,
+    cambricon_s_plots,
+    cambricon_s_runs,
+    cambricon_s_sizes,
+)
 
 
 def test_example():
@@ -25,6 +30,22 @@ def test_blocks_are_drawn_whole():
         assert np.array_equal(group.any(1), group.all(1))
     assert len(np.unique(given.weights)) <= 257
     assert np.count_nonzero(given.activations) == 90
+
+
+def test_compression_beside_the_papers(monkeypatch):
+    """Each step is smaller, and blocks need a shorter index than single synapses."""
+    monkeypatch.setattr(cambricon_s_sizes, "PAPER_RATIO", {"lenet5": 40})
+    row, = cambricon_s.reproduce(Console(quiet=True), None, "compression")["compression"]["rows"]
+    assert 1 < row["W_p"] < row["W_q"] <= row["W_c"]
+    assert row["index"] < row["fine index"] / 10
+    assert row["R_irr"] > 1 and row["paper"] == 40
+
+
+def test_knee():
+    rows = [{"bits": 64 << n, "x": cycles} for n, cycles in enumerate((100, 60, 40, 38, 37))]
+    assert cambricon_s.knee(rows, "x") == 256
+    assert cambricon_s.knee([{"bits": b, "x": 9} for b in (64, 128)], "x") == 64
+    assert cambricon_s.knee([{"bits": 1 << 10 - n, "x": 1 << n} for n in (2, 1, 0)], "x") == 1024
 
 
 @pytest.mark.regress
