@@ -62,7 +62,7 @@ class DesignRTL:
     def build(self, config: Any, simulator: str, **options: Any) -> Build:
         """The Top with its memory, built for a simulator (or found built); `build_program`."""
         if simulator == "verilator":
-            options = {"hier": self.blocks(config), "opt": 3 if self.pes(config) >= FAST else 1,
+            options = {"hier": self.blocks(config), "opt": 3 if self.pes(config) >= FAST else 0,
                        **self.options, **options}
         emitted = emit_kept(self.top, config, self.name)
         if self.pes(config) < FAST:
