@@ -3,7 +3,7 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.common.axi.dma import least
+from hw.common.axi.dma import burst_beats
 from hw.common.axi.lines import line_beats
 from hw.common.axi.signature import PAGE
 
@@ -53,7 +53,7 @@ class Transfer(wiring.Component):
         m.d.comb += [
             self.i.ready.eq(~busy), self.o.valid.eq(busy), granted.eq(busy & self.o.ready),
             to_page.eq(PAGE // word_bytes - o.address[shift:PAGE.bit_length() - 1]),
-            o.beats.eq(least(left, to_page, BURST)), chunk_ends.eq(left == o.beats),
+            o.beats.eq(burst_beats(m, left, to_page, BURST)), chunk_ends.eq(left == o.beats),
             o.last.eq(chunk_ends & (chunks == 1)),
             next_chunk.eq(chunk + stride), next_word.eq(word_chunk + step),
         ]

@@ -216,7 +216,7 @@ class Reader(_Master):
         check = self._checked_command(m, leaving, ErrorCode.READ_MISALIGNED, ErrorCode.READ_WINDOW)
         m.d.comb += [
             to_page.eq(self.page_beats - self._beat_index(address)),
-            burst.eq(least(left, to_page, self.max_burst)),
+            burst.eq(burst_beats(m, left, to_page, self.max_burst)),
             final.eq(left == burst),
             issue.eq(active & (credit >= burst) & tags.i.ready & (~ar.valid | ar.ready)
                      & ~self.stop & ~self.error.valid),
@@ -395,9 +395,11 @@ class Writer(_Master):
                    Mux(b.payload.resp[0], ErrorCode.WRITE_DECERR, ErrorCode.WRITE_SLVERR))
 
 
-def least(left, *others):
-    """The least of a value and small ones, without a comparison as wide as the first."""
-    smallest = others[0]
-    for other in others[1:]:
-        smallest = Mux(smallest < other, smallest, other)
-    return Mux(left < smallest, left, smallest)
+def burst_beats(m, left, to_page, most):
+    """Beats of the next burst: what is left of the transfer, of the page, of a burst at most.
+
+    The two small ones are compared first: no comparison is as wide as ``left`` but one.
+    """
+    room = Signal(range(most + 1))
+    m.d.comb += room.eq(Mux(to_page < most, to_page, most))
+    return Mux(left < room, left, room)
