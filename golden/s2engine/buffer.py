@@ -3,7 +3,7 @@ from collections import deque
 from typing import NamedTuple
 
 from golden.s2engine.tokens import Token, pack_token
-from hw.s2engine.config import S2Config
+from hw.common.stationary.config import StationaryConfig
 
 SECTIONS, AHEAD = 4, 4
 NONE, ORDER, GROUP, KERNEL = range(4)
@@ -17,8 +17,8 @@ class Line(NamedTuple):
     end: int = 0
 
 
-def pack_line(line: Line, config: S2Config, weights) -> int:
-    """As `bank_line_layout` of ``hw/s2engine/buffer.py``."""
+def pack_line(line: Line, config: StationaryConfig, weights) -> int:
+    """As `bank_line_layout` of ``hw/common/stationary/buffer.py``."""
     width = config.weight_bits if weights else config.feature_bits
     count = config.weights_per_line if weights else config.group
     word = sum(pack_token(token, config, weights) << n * width

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from golden.jit import borrowed
-from hw.s2engine.config import S2Config
+from hw.common.stationary.config import StationaryConfig
 
 # A token: its offset, and
 OFFSET, EOG, EOK, LOW, HIGH, NONZERO = 31, 32, 64, 128, 256, 512
@@ -46,7 +46,7 @@ class PEs(NamedTuple):
     shape: np.ndarray       # rows, cols, the three depths
 
 
-def pes(config: S2Config) -> PEs:
+def pes(config: StationaryConfig) -> PEs:
     """All empty."""
     n = config.pes
 
@@ -199,7 +199,7 @@ class CEs(NamedTuple):
 EMPTY_ROW, FIRST, LAST = 1, 2, 4      # a row's part in a tile
 
 
-def ces(config: S2Config) -> CEs:
+def ces(config: StationaryConfig) -> CEs:
     """All empty."""
     def zeros(*shape: int) -> np.ndarray:
         return np.zeros((config.rows, *shape), np.int64)

@@ -12,14 +12,14 @@ from golden.layers import Layer
 from golden.s2engine.plan import Plan, passes
 from golden.s2engine.stage import Stage, as_plane, check, stage
 from golden.tensors import Tensors
-from hw.s2engine.config import S2Config
+from hw.common.stationary.config import StationaryConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
     """Layers, cut into passes: what the array is given."""
 
-    config: S2Config
+    config: StationaryConfig
     layers: tuple[Layer, ...]
     stages: tuple[Stage, ...]
     passes: tuple[Plan, ...]
@@ -27,7 +27,7 @@ class Work:
 
 
 def compile(layers: Layer | Sequence[Layer], tensors: Tensors | Sequence[Tensors],
-            config: S2Config, *, chain: bool = True,
+            config: StationaryConfig, *, chain: bool = True,
             known: Sequence[np.ndarray | None] | None = None) -> Work:
     """The passes that run `layers` (or one layer) one after the other.
 
@@ -48,8 +48,8 @@ def compile(layers: Layer | Sequence[Layer], tensors: Tensors | Sequence[Tensors
                 passes=tuple(plan for s in stages for plan in passes(s, config)), chain=chain)
 
 
-def _stages(layers: Sequence[Layer], tensors: Sequence[Tensors], config: S2Config, chain: bool,
-            known: Sequence[np.ndarray | None] | None) -> list[Stage]:
+def _stages(layers: Sequence[Layer], tensors: Sequence[Tensors], config: StationaryConfig,
+            chain: bool, known: Sequence[np.ndarray | None] | None) -> list[Stage]:
     results = integers.outputs(layers, tensors, config.acc_bits, chain=chain, known=known)
     done = [r.layer for r in results]
     takes = [given.activations if n == 0 or not chain else results[n - 1].outputs

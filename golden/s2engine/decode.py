@@ -10,23 +10,24 @@ from golden.program import Segment
 from golden.s2engine import layout
 from golden.s2engine.image import LayerPass, Plane, Program
 from golden.s2engine.stage import column_order
-from hw.s2engine.config import S2Config
+from hw.common.stationary.config import StationaryConfig
 
 
-def descriptors(segment: Segment[LayerPass], config: S2Config) -> list[dict[str, int]]:
+def descriptors(segment: Segment[LayerPass], config: StationaryConfig) -> list[dict[str, int]]:
     """The descriptor list of a segment's image. Raises ValueError on a wrong CRC."""
     size, first = layout.descriptor_bytes(config), segment.desc_addr - segment.base
     return [layout.unpack_descriptor(segment.image[first + n * size:first + (n + 1) * size])
             for n in range(segment.desc_count)]
 
 
-def section(memory: bytes, base: int, address: int, count: int, config: S2Config) -> np.ndarray:
+def section(memory: bytes, base: int, address: int, count: int,
+            config: StationaryConfig) -> np.ndarray:
     """`count` lines from `address` on: uint8 [count, line bytes]."""
     size = config.line_bits // 8
     return np.frombuffer(memory, np.uint8, count * size, address - base).reshape(count, size)
 
 
-def weights(memory: bytes, base: int, d: dict[str, int], config: S2Config) -> np.ndarray:
+def weights(memory: bytes, base: int, d: dict[str, int], config: StationaryConfig) -> np.ndarray:
     """A pass's kernels: int64 ``[kernels, channels of whole groups, R, S]``."""
     data = section(memory, base, d["weight_addr"], d["weight_lines"], config)
     kernels = layout.weights(data, d["kernels"], d["groups"], config)
@@ -38,13 +39,13 @@ def weights(memory: bytes, base: int, d: dict[str, int], config: S2Config) -> np
     return out.transpose(0, 1, 4, 2, 3).reshape(d["kernels"], -1, r, s)
 
 
-def biases(memory: bytes, base: int, d: dict[str, int], config: S2Config) -> np.ndarray:
+def biases(memory: bytes, base: int, d: dict[str, int], config: StationaryConfig) -> np.ndarray:
     """A pass's biases: int64 [kernels]."""
     data = section(memory, base, d["bias_addr"], d["bias_lines"], config)
     return layout.biases(data, d["kernels"], config)
 
 
-def features(memory: bytes, base: int, d: dict[str, int], config: S2Config) -> np.ndarray:
+def features(memory: bytes, base: int, d: dict[str, int], config: StationaryConfig) -> np.ndarray:
     """What a pass's kernels touch, padding and whole groups: int64 ``[channels, Hp, Wp]``."""
     stride, slots = d["stride"], d["slots"]
     plane = Plane(d["channel_groups"], d["group_lines"] // d["row_lines"],
@@ -75,7 +76,7 @@ def outputs(memories: Sequence[bytes], program: Program, index: int) -> list[np.
     return [out[image] for image in sorted(out)]
 
 
-def _stored(memory: bytes, base: int, one: LayerPass, config: S2Config) -> np.ndarray:
+def _stored(memory: bytes, base: int, one: LayerPass, config: StationaryConfig) -> np.ndarray:
     """The outputs that a pass stored: int64 [kernels, out_h, out_w]."""
     d = one.descriptor
     kernels, line = one.plan.last - one.plan.first, config.line_bits // 8

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from golden import numeric
 from golden.s2engine.tokens import wrap
-from hw.s2engine.config import S2Config
+from hw.common.stationary.config import StationaryConfig
 
 
 class EdgeLayer(NamedTuple):
@@ -28,7 +28,7 @@ class Place(NamedTuple):
     close: bool
 
 
-def places(layer: EdgeLayer, config: S2Config, row: int) -> Iterator[Place | None]:
+def places(layer: EdgeLayer, config: StationaryConfig, row: int) -> Iterator[Place | None]:
     """Of each sum of a row its place, or None if it is dropped; without end."""
     kernels = layer.kernel_tiles * layer.tile_kernels + layer.kernels_more
     tile = 0

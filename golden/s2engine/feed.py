@@ -11,7 +11,7 @@ from golden.formats import bits, ecoo
 from golden.s2engine import clocked, decode, layout, loader
 from golden.s2engine.image import LayerPass
 from golden.s2engine.stage import column_order
-from hw.s2engine.config import LINE_HEADER_BITS, S2Config
+from hw.common.stationary.config import LINE_HEADER_BITS, StationaryConfig
 
 COLUMNS = 128           # a line's target: a row, COLUMNS + a column,
 NOWHERE, BIASES = -1, -2        # dropped; biases, in `size` cycles
@@ -43,7 +43,7 @@ def _tokens(value: np.ndarray, offset: np.ndarray, eog: np.ndarray, tag: np.ndar
             | (value != 0) * clocked.NONZERO).astype(np.int16)
 
 
-def _weights(memory: bytes, base: int, d: dict[str, int], config: S2Config) -> tuple[
+def _weights(memory: bytes, base: int, d: dict[str, int], config: StationaryConfig) -> tuple[
         np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Of the block's lines: target, first token, tokens, end; and all tokens."""
     data = decode.section(memory, base, d["weight_addr"], d["weight_lines"], config)
@@ -62,7 +62,7 @@ def _weights(memory: bytes, base: int, d: dict[str, int], config: S2Config) -> t
     return column + COLUMNS, begin, last + 1, end, tokens
 
 
-def _features(one: LayerPass, runs: np.ndarray, config: S2Config) -> tuple[np.ndarray, ...]:
+def _features(one: LayerPass, runs: np.ndarray, config: StationaryConfig) -> tuple[np.ndarray, ...]:
     """Of the lines of `runs` (first line from feature_addr, lines, first row, rows, final):
     target, first token, tokens, end; and all tokens."""
     d, plan = one.descriptor, one.plan
@@ -91,14 +91,14 @@ def _features(one: LayerPass, runs: np.ndarray, config: S2Config) -> tuple[np.nd
     return target, begin, count, (whole & own_last & (runs[which, 4] != 0)).astype(np.int64), tokens
 
 
-def _biases(d: dict[str, int], config: S2Config) -> tuple[np.ndarray, ...]:
+def _biases(d: dict[str, int], config: StationaryConfig) -> tuple[np.ndarray, ...]:
     each = config.biases_per_line
     left = d["kernels"] - each * np.arange(d["bias_lines"])
     none = np.zeros(d["bias_lines"], np.int64)
     return none + BIASES, none, np.minimum(left, each), none
 
 
-def _parts(d: dict[str, int], config: S2Config) -> np.ndarray:
+def _parts(d: dict[str, int], config: StationaryConfig) -> np.ndarray:
     out = np.full((d["tiles"], config.rows), clocked.EMPTY_ROW, np.int64)
     reuse = d | {"ce": 1}       # chains whatever the switch says
     for tile in range(d["tiles"]):
@@ -109,7 +109,7 @@ def _parts(d: dict[str, int], config: S2Config) -> np.ndarray:
     return out
 
 
-def feed(one: LayerPass, memory: bytes, base: int, config: S2Config) -> Feed:
+def feed(one: LayerPass, memory: bytes, base: int, config: StationaryConfig) -> Feed:
     """What descriptor `one` of an image `memory`, which begins at `base`, feeds."""
     d, size = one.descriptor, config.line_bits // 8
     made = list(loader.runs(d, config))

@@ -8,10 +8,10 @@ from golden import layers as arithmetic
 from golden import outputs as integers
 from golden.layers import Layer
 from golden.tensors import Tensors
-from hw.s2engine.config import S2Config
+from hw.common.stationary.config import StationaryConfig
 
 
-def outputs(layers: Sequence[Layer], tensors: Sequence[Tensors], config: S2Config, *,
+def outputs(layers: Sequence[Layer], tensors: Sequence[Tensors], config: StationaryConfig, *,
             chain: bool = True) -> list[arithmetic.Result]:
     """Each layer's result; sums wrap at acc_bits. See `golden.outputs.outputs`."""
     return integers.outputs(layers, tensors, config.acc_bits, chain=chain)

@@ -20,7 +20,7 @@ from golden.s2engine import layout
 from golden.s2engine.compile import Work
 from golden.s2engine.plan import Plan
 from golden.s2engine.stage import Stage, group_sizes
-from hw.s2engine.config import S2Config
+from hw.common.stationary.config import StationaryConfig
 
 POOLS = {None: 0, "max": 1, "avg": 2}
 
@@ -42,7 +42,7 @@ class LayerPass:
         return self.plan.stage.index
 
 
-Program = common.Program[S2Config, LayerPass]
+Program = common.Program[StationaryConfig, LayerPass]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Plane:
     def group_lines(self) -> int:
         return self.height * self.row_lines
 
-    def pack(self, features: np.ndarray, config: S2Config, sizes: np.ndarray) -> bytes:
+    def pack(self, features: np.ndarray, config: StationaryConfig, sizes: np.ndarray) -> bytes:
         """Lines of dense groups ``[groups, height, width, group]`` of `sizes` channels [groups]."""
         many, height, width, group = features.shape
         wide = np.zeros((many, height, self.positions * self.stride, group), np.int64)
@@ -82,7 +82,7 @@ class Plane:
         each = np.repeat(sizes, len(flat) // many)
         return layout.feature_lines(flat, self.slots, config, each).tobytes()
 
-    def unpack(self, data: np.ndarray, config: S2Config) -> np.ndarray:
+    def unpack(self, data: np.ndarray, config: StationaryConfig) -> np.ndarray:
         """The reverse of `pack`: int64 ``[groups, height, width, group]``."""
         flat = layout.features(data, self.slots, config)
         order = flat.reshape(self.groups, self.height, self.stride, self.positions, config.group)
@@ -91,7 +91,7 @@ class Plane:
         return wide[:, :, :self.width]
 
 
-def chains(producer: Stage, consumer: Stage, config: S2Config) -> bool:
+def chains(producer: Stage, consumer: Stage, config: StationaryConfig) -> bool:
     """The consumer can read what the producer stores."""
     def whole(stage: Stage, channels: int) -> bool:
         return stage.shape.groups == 1 or channels % config.group == 0
@@ -121,7 +121,7 @@ def program(work: Work, base: int = 0, ce: bool = True) -> Program:
 class _Builder:
     """Lays out one segment: descriptors, then what they need, shared if equal."""
 
-    config: S2Config
+    config: StationaryConfig
     base: int
     ce: bool
     shared: dict[tuple[Any, ...], int] = field(default_factory=dict)

@@ -8,17 +8,17 @@ import numpy as np
 
 from golden.formats import bits, ecoo, lines
 from golden.s2engine.stage import deal
-from hw.s2engine.config import LINE_HEADER_BITS, S2Config
-from hw.s2engine.descriptor import FIELDS
+from hw.common.stationary.config import LINE_HEADER_BITS, StationaryConfig
+from hw.common.stationary.descriptor import FIELDS
 
 _COLUMN, _COUNT, _END = (np.array([bit]) for bit in (0, 8, 15))
 
 
-def _pack(contents: np.ndarray, config: S2Config) -> np.ndarray:
+def _pack(contents: np.ndarray, config: StationaryConfig) -> np.ndarray:
     return lines.pack_lines(contents, config.line_content_bits, config.memory_bits)
 
 
-def _blank(count: int, config: S2Config) -> np.ndarray:
+def _blank(count: int, config: StationaryConfig) -> np.ndarray:
     return np.zeros((count, config.line_content_bits // 8), np.uint8)
 
 
@@ -34,13 +34,13 @@ def slots(groups: np.ndarray) -> int:
     return 2 if ecoo.wide(groups).any() else 1
 
 
-def tokens_of(groups: np.ndarray, sizes: np.ndarray, config: S2Config) -> ecoo.Tokens:
+def tokens_of(groups: np.ndarray, sizes: np.ndarray, config: StationaryConfig) -> ecoo.Tokens:
     """Tokens of dense groups ``[N, group]`` of `sizes` channels: ECOO, or, for the naive array, all
     of them."""
     return ecoo.whole(groups, sizes) if config.naive else ecoo.compress(groups)
 
 
-def feature_lines(groups: np.ndarray, slots: int, config: S2Config, sizes: np.ndarray
+def feature_lines(groups: np.ndarray, slots: int, config: StationaryConfig, sizes: np.ndarray
                   ) -> np.ndarray:
     """Lines of dense groups ``[N, group]`` of `sizes` channels: uint8 [N * slots, line bytes]."""
     tokens = tokens_of(groups, sizes, config)
@@ -54,7 +54,7 @@ def feature_lines(groups: np.ndarray, slots: int, config: S2Config, sizes: np.nd
     return _pack(out, config)
 
 
-def features(data: np.ndarray, slots: int, config: S2Config) -> np.ndarray:
+def features(data: np.ndarray, slots: int, config: StationaryConfig) -> np.ndarray:
     """The dense groups of lines: int64 [N, group]. Raises ValueError on what is no such line."""
     at = config.feature_bits * np.arange(config.group)
     words = bits.get(_checked(data), at, config.feature_bits).reshape(
@@ -67,7 +67,7 @@ def features(data: np.ndarray, slots: int, config: S2Config) -> np.ndarray:
     return ecoo.decompress(tokens, len(words), config.group, zeros=config.naive)
 
 
-def weight_lines(kernels: np.ndarray, config: S2Config, sizes: np.ndarray) -> np.ndarray:
+def weight_lines(kernels: np.ndarray, config: StationaryConfig, sizes: np.ndarray) -> np.ndarray:
     """Lines of a block of kernels ``[K, groups, group]``, groups of `sizes` channels: uint8 [N,
     line bytes]."""
     k, groups, group = kernels.shape
@@ -102,7 +102,7 @@ def weight_lines(kernels: np.ndarray, config: S2Config, sizes: np.ndarray) -> np
     return _pack(out, config)
 
 
-def weights(data: np.ndarray, kernels: int, groups: int, config: S2Config) -> np.ndarray:
+def weights(data: np.ndarray, kernels: int, groups: int, config: StationaryConfig) -> np.ndarray:
     """The dense kernels of a block's lines: int64 ``[kernels, groups, group]``.
 
     Raises ValueError on lines that do not say that.
@@ -133,7 +133,7 @@ def weights(data: np.ndarray, kernels: int, groups: int, config: S2Config) -> np
     return out
 
 
-def bias_lines(bias: np.ndarray, config: S2Config) -> np.ndarray:
+def bias_lines(bias: np.ndarray, config: StationaryConfig) -> np.ndarray:
     """Lines of biases, int64 [K]: uint8 [N, line bytes]."""
     each = config.biases_per_line
     table = np.zeros((-(-len(bias) // each), each), np.int64)
@@ -143,18 +143,18 @@ def bias_lines(bias: np.ndarray, config: S2Config) -> np.ndarray:
     return _pack(out, config)
 
 
-def biases(data: np.ndarray, count: int, config: S2Config) -> np.ndarray:
+def biases(data: np.ndarray, count: int, config: StationaryConfig) -> np.ndarray:
     """The biases of lines: int64 [count]."""
     at = config.acc_bits * np.arange(config.biases_per_line)
     return bits.get(_checked(data), at, config.acc_bits, True).reshape(-1)[:count]
 
 
-def descriptor_bytes(config: S2Config) -> int:
+def descriptor_bytes(config: StationaryConfig) -> int:
     """Bytes from one descriptor to the next: whole beats."""
     return bits.record_bytes((width for _, width in FIELDS), config.memory_bits)
 
 
-def pack_descriptor(values: dict[str, Any], config: S2Config) -> bytes:
+def pack_descriptor(values: dict[str, Any], config: StationaryConfig) -> bytes:
     """A descriptor in memory. Raises ValueError naming a field that its value does not fit."""
     return bits.pack_record(((name, width, int(values.get(name, 0))) for name, width in FIELDS),
                             config.memory_bits)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from hw.s2engine.config import LINE_HEADER_BITS, S2Config
+from hw.common.stationary.config import LINE_HEADER_BITS, StationaryConfig
 
 BIAS, WEIGHT, FEATURE = range(3)
 RUNS = 4        # that wait for their lines
@@ -40,7 +40,7 @@ def chains(d: Mapping[str, int], tile: int) -> list[tuple[int, int, int, int]]:
     return out
 
 
-def runs(d: Mapping[str, int], config: S2Config) -> Iterator[Run]:
+def runs(d: Mapping[str, int], config: StationaryConfig) -> Iterator[Run]:
     """All runs of the pass that descriptor `d` describes."""
     size = config.line_bits // 8
     stride, columns = d["stride"], d["kernel_cols"]
@@ -69,7 +69,7 @@ class Loader:
 
     inputs = ("line",)
 
-    def __init__(self, d: Mapping[str, int], config: S2Config):
+    def __init__(self, d: Mapping[str, int], config: StationaryConfig):
         self.d, self.config = d, config
         self.outputs = ("command", *(f"w__{c}" for c in range(config.cols)),
                         *(f"f__{r}" for r in range(config.rows)))

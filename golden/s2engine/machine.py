@@ -20,7 +20,7 @@ from golden.s2engine.feed import BIASES, COLUMNS, NOWHERE, Feed, feed
 from golden.s2engine.image import LayerPass
 from golden.s2engine.layout import descriptor_bytes
 from golden.s2engine.loader import RUNS
-from hw.s2engine.config import S2Config
+from hw.common.stationary.config import StationaryConfig
 
 SEEN = 3                # from a descriptor's last beat until the engine sees it
 HANG = 1 << 17          # cycles without a step of a DS
@@ -230,7 +230,7 @@ class PassRun(NamedTuple):
     rates: tuple[int, int]
 
 
-def settings(one: LayerPass, address: int, config: S2Config) -> np.ndarray:
+def settings(one: LayerPass, address: int, config: StationaryConfig) -> np.ndarray:
     """`Machine.settings` of a pass whose descriptor is at byte `address`."""
     d, beat = one.descriptor, config.memory_bits // 8
     return np.array([
@@ -242,7 +242,7 @@ def settings(one: LayerPass, address: int, config: S2Config) -> np.ndarray:
         np.int64)
 
 
-def run_pass(one: LayerPass, address: int, memory: bytes, base: int, config: S2Config,
+def run_pass(one: LayerPass, address: int, memory: bytes, base: int, config: StationaryConfig,
              bus: Memory, rates: tuple[int, int] | None = None) -> PassRun:
     """A pass of an image `memory` that begins at `base`; `rates`: of the token buckets."""
     options = bus.as_dict()

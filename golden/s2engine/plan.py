@@ -9,7 +9,7 @@ import numpy as np
 
 from golden.s2engine.masks import masks, tokens
 from golden.s2engine.stage import Stage, deal
-from hw.s2engine.config import S2Config
+from hw.common.stationary.config import StationaryConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +17,7 @@ class Plan:
     """One pass: all pixels of an image × the kernels [first, last) of one convolution group."""
 
     stage: Stage
-    config: S2Config
+    config: StationaryConfig
     image: int
     part: int           # convolution group
     first: int          # kernels, counted over all convolution groups
@@ -92,7 +92,7 @@ class Plan:
         return np.where(ends, all_of_them, chained) if ce else all_of_them
 
 
-def term_sizes(stage: Stage, config: S2Config) -> np.ndarray | None:
+def term_sizes(stage: Stage, config: StationaryConfig) -> np.ndarray | None:
     """See `Plan.term_sizes`."""
     return np.repeat(stage.group_sizes(config.group), stage.shape.r * stage.shape.s) \
         if config.naive else None
@@ -107,7 +107,7 @@ def _column_tokens(kernels: np.ndarray, cols: int, empty: int) -> np.ndarray:
     return out
 
 
-def passes(stage: Stage, config: S2Config) -> list[Plan]:
+def passes(stage: Stage, config: StationaryConfig) -> list[Plan]:
     """The passes of a layer, image by image, convolution group by convolution group.
 
     Raises ValueError where not even one kernel tile, and not the features of a tile either, fit.
@@ -128,7 +128,7 @@ def passes(stage: Stage, config: S2Config) -> list[Plan]:
             for image in range(len(stage.inputs)) for part, first, last in cuts]
 
 
-def _most_kernels(stage: Stage, config: S2Config) -> int:
+def _most_kernels(stage: Stage, config: StationaryConfig) -> int:
     """Kernels of a pass at most: `max_kernels`, and those whose pooling windows fit the buffer."""
     pool = stage.layer.pool
     if pool is None:
@@ -140,7 +140,7 @@ def _most_kernels(stage: Stage, config: S2Config) -> int:
     return min(config.max_kernels, config.pool_groups // cells * config.group)
 
 
-def _block(kernels: np.ndarray, empty: int, config: S2Config, most: int) -> int:
+def _block(kernels: np.ndarray, empty: int, config: StationaryConfig, most: int) -> int:
     """How many of these kernels the next pass takes: all that fit WB, `most`."""
     def fits(size: int) -> bool:
         return size <= most and int(

@@ -9,7 +9,7 @@ import numpy as np
 
 from golden.layers import Layer
 from golden.tensors import Tensors
-from hw.s2engine.config import S2Config
+from hw.common.stationary.config import StationaryConfig
 
 
 def column_order(columns: int, stride: int) -> list[tuple[int, int]]:
@@ -111,7 +111,7 @@ def stage(index: int, layer: Layer, tensors: Tensors, inputs: list[np.ndarray],
     return Stage(index, layer, shape, weights, bias, tuple(inputs), tuple(outputs))
 
 
-def check(layer: Layer, tensors: Tensors, config: S2Config) -> None:
+def check(layer: Layer, tensors: Tensors, config: StationaryConfig) -> None:
     """Raises ValueError of one line for what the hardware cannot do, whatever the tiles."""
     rule = layer.require
     rule(layer.out_bits <= config.data_bits,

@@ -1,8 +1,8 @@
 """Exact model of the store: when its words move (compiled, for the cycle model), and what they are.
 
-Follows ``hw/s2engine/pool.py``, ``encoder.py`` and ``store.py``. `decide` says what moves in a
-cycle, `advance` is the edge that ends it; `Store` adds the values, for lockstep comparison (see
-`golden.streams`).
+Follows ``hw/common/stationary``: ``pool.py``, ``encoder.py``, ``store.py``. `decide` says what
+moves in a cycle, `advance` is the edge that ends it; `Store` adds the values, for lockstep
+comparison (see `golden.streams`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from golden.jit import njit
 from golden.s2engine.tokens import Token, pack_token
-from hw.s2engine.config import S2Config
+from hw.common.stationary.config import StationaryConfig
 
 # A store's registers
 (STATE, LEFT, ROW, TILE, GROUP, X, Y, TILE_X, TILE_Y, WIN_X, WIN_Y, TILE_WIN_X, TILE_WIN_Y, EMITTED,
@@ -28,7 +28,7 @@ IDLE, PIXEL, WALK, DIVIDE, EMIT, CHECK, MARK = range(7)
 TAKE, COMES, FRESH, MARKS, GOES, OPENS, ENCODE, MOVES = range(8)
 
 
-def settings(d: Mapping[str, int], config: S2Config) -> np.ndarray:
+def settings(d: Mapping[str, int], config: StationaryConfig) -> np.ndarray:
     """What the store knows of the pass of descriptor `d`."""
     groups = -(-d["kernels"] // config.group)
     pool = (d.get(name, 0) for name in ("pool", "pool_k", "pool_stride", "pool_pad"))
@@ -168,7 +168,7 @@ class Store:
 
     outputs = ("command", "line")
 
-    def __init__(self, d: Mapping[str, int], config: S2Config):
+    def __init__(self, d: Mapping[str, int], config: StationaryConfig):
         self.d, self.config, self.c = d, config, settings(d, config)
         self.inputs = tuple(f"i__{r}" for r in range(config.rows))
         self.reset()

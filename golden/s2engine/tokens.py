@@ -1,6 +1,7 @@
 """The words that travel between the blocks of S² Engine, as tuples and as packed integers."""
 from typing import NamedTuple
 
+from hw.common.stationary.config import StationaryConfig
 from hw.s2engine.config import S2Config
 
 
@@ -28,7 +29,7 @@ class Pair(NamedTuple):
         return self.w * self.f << 8 * self.highs
 
 
-def pack_token(token: Token, config: S2Config, weight) -> int:
+def pack_token(token: Token, config: StationaryConfig, weight) -> int:
     """As `weight_layout` or `feature_layout` of ``hw/s2engine`` lay it out."""
     fields = [(token.value, 8), (token.offset, config.offset_bits), (token.eog, 1)]
     if config.mixed:

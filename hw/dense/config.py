@@ -2,21 +2,18 @@
 
 from dataclasses import dataclass
 
-from hw.s2engine.config import S2Config
+from hw.common.stationary.config import StationaryConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class NaiveConfig(S2Config):
+class NaiveConfig(StationaryConfig):
     """S² Engine's machine around an array that multiplies everything: the same grid, mapping,
-    buffers, edges and bus. `clk` is the MACs' clock; the DSs' parameters mean nothing."""
+    buffers, edges and bus. `clk` is the MACs' clock."""
 
     naive = True
-    ratio: int = 1
 
     def __post_init__(self):
         super().__post_init__()
-        if self.ratio != 1:
-            raise ValueError(f"ratio must be 1, not {self.ratio}: there are no DSs")
         if self.mixed:
             raise ValueError("mixed must be false: the naive array has 8-bit data")
         if self.group & self.group - 1:

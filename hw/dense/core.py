@@ -1,10 +1,9 @@
 # Ref: Yang et al., "S2 Engine", Fig. 1: the naive systolic array between its buffers and edges.
 from amaranth import *
-from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import wiring
+from amaranth.lib.wiring import Out
 
-from hw.s2engine.ce import Source, command_layout
-from hw.s2engine.layouts import Cause, feature_layout, result_layout, weight_layout
+from hw.common.stationary.layouts import Cause, Source, core_members
 
 from .systolic import SystolicArray, SystolicConfig, operand_layout
 
@@ -23,7 +22,7 @@ class SystolicCore(wiring.Component):
 
     Members
     -------
-    As `hw.s2engine.core.Core`: ``run``, ``command``, ``fb``, ``w``, ``r``, ``reads``; and
+    As `core_members` says, and
     causes : Out
         All PEs share one: MULTIPLY with a term, BLOCKED while the array stands still, STARVED_W,
         STARVED_F without one, DRAIN while the last one waits. Two cycles before.
@@ -33,17 +32,7 @@ class SystolicCore(wiring.Component):
 
     def __init__(self, cfg):
         self.cfg = cfg
-        features = stream.Signature(feature_layout(cfg))
-        super().__init__({
-            "run": In(1),
-            "command": In(stream.Signature(command_layout())).array(cfg.rows),
-            "fb": In(features).array(cfg.rows),
-            "w": In(stream.Signature(weight_layout(cfg))).array(cfg.cols),
-            "r": Out(stream.Signature(result_layout(cfg))).array(cfg.rows),
-            "causes": Out(data.ArrayLayout(range(cfg.pes + 1), len(Cause))),
-            "reads": Out(range(cfg.rows + 1)),
-            "error": Out(1),
-        })
+        super().__init__({**core_members(cfg), "error": Out(1)})
 
     def elaborate(self, platform):
         m = Module()

@@ -1,7 +1,7 @@
 # Ref: Yang et al., "S2 Engine", Fig. 1: the naive systolic array as a whole machine.
 from hw.common.axi.shell import Shell
-from hw.s2engine.engine import COUNTERS, Engine
-from hw.s2engine.layouts import descriptor_layout
+from hw.common.stationary.engine import COUNTERS, Engine
+from hw.common.stationary.layouts import descriptor_layout
 
 from .config import NaiveConfig
 from .core import SystolicCore

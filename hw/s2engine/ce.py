@@ -3,27 +3,13 @@ from functools import cached_property
 from itertools import pairwise
 
 from amaranth import *
-from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.common.numeric import adder_tree
 from hw.common.shared import Shared
+from hw.common.stationary.layouts import Source, command_layout, feature_layout
 from hw.common.stream.fifo import FIFO
-
-from .layouts import feature_layout
-
-
-class Source(enum.Enum, shape=2):
-    """Where a CE takes a group from."""
-
-    FB = 0
-    CHAIN = 1       # the CE of the row below, which held it one period before
-    EMPTY = 2       # a placeholder: the row has no pixel
-
-
-def command_layout():
-    """What a CE does with the next group; ``keep``: it also holds it for the row above."""
-    return data.StructLayout({"source": Source, "keep": 1})
 
 
 class CE(wiring.Component):

@@ -1,11 +1,11 @@
 # Ref: Yang et al., "S2 Engine", Fig. 4: CE array and PE array.
 from amaranth import *
-from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import wiring
+
+from hw.common.stationary.layouts import core_members
 
 from .array import PEArray
-from .ce import CEArray, command_layout
-from .layouts import Cause, feature_layout, result_layout, weight_layout
+from .ce import CEArray
 
 
 class Core(wiring.Component):
@@ -17,33 +17,13 @@ class Core(wiring.Component):
 
     Members
     -------
-    run : In(1)
-        High from a pass's first cycle to its end. MACs are enabled in that cycle and in every
-        ``ratio``-th after it.
-    command, fb : In, by row
-        What the CEs do, and their features.
-    w : In, by column
-        Weights.
-    r : Out, by row
-        Sums: per kernel tile one of each column, column 0 first.
-    causes : Out
-        Of each `Cause`, how many PEs were in it two cycles before.
-    reads : Out(range(rows + 1))
-        Groups whose first token came from FB in the cycle before.
+    As `core_members` says. MACs are enabled in the first cycle of ``run`` and in every ``ratio``-th
+    after it.
     """
 
     def __init__(self, cfg):
         self.cfg = cfg
-        features = stream.Signature(feature_layout(cfg))
-        super().__init__({
-            "run": In(1),
-            "command": In(stream.Signature(command_layout())).array(cfg.rows),
-            "fb": In(features).array(cfg.rows),
-            "w": In(stream.Signature(weight_layout(cfg))).array(cfg.cols),
-            "r": Out(stream.Signature(result_layout(cfg))).array(cfg.rows),
-            "causes": Out(data.ArrayLayout(range(cfg.pes + 1), len(Cause))),
-            "reads": Out(range(cfg.rows + 1)),
-        })
+        super().__init__(core_members(cfg))
 
     def elaborate(self, platform):
         m = Module()

@@ -5,10 +5,11 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.common.stationary.layouts import feature_layout, weight_layout
 from hw.common.stream.fifo import FIFO
 
 from .config import VALUE_BITS
-from .layouts import feature_layout, pair_layout, weight_layout
+from .layouts import pair_layout
 
 
 class Flow(wiring.Component):

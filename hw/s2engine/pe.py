@@ -3,8 +3,9 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.common.stationary.layouts import Cause, feature_layout, result_layout, weight_layout
+
 from .ds import DS
-from .layouts import Cause, feature_layout, result_layout, weight_layout
 from .mac import MAC
 from .rf import RF
 

@@ -3,9 +3,8 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.common.stationary.layouts import result_layout
 from hw.common.stream.fifo import FIFO
-
-from .layouts import result_layout
 
 
 class RF(wiring.Component):

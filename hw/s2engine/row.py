@@ -7,8 +7,8 @@ from amaranth.lib.wiring import In, Out
 
 from hw.common.numeric import adder_tree
 from hw.common.shared import Shared
+from hw.common.stationary.layouts import Cause, feature_layout, result_layout, weight_layout
 
-from .layouts import Cause, feature_layout, result_layout, weight_layout
 from .pe import PE
 
 

@@ -2,9 +2,9 @@
 each."""
 
 from golden.s2engine import decode
+from hw.common.stationary.engine import CAUSES
 from hw.dense.systolic import SystolicPE
 from hw.dense.top import Systolic
-from hw.s2engine.engine import CAUSES
 from sim.common.design import DesignRTL
 
 RTL = DesignRTL("systolic", Systolic, causes=CAUSES, outputs=decode.outputs,

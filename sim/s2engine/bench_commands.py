@@ -3,7 +3,7 @@ import cocotb
 from cocotb.triggers import RisingEdge
 
 from golden.s2engine import ce
-from hw.s2engine.commands import COMMAND_FIELDS
+from hw.common.stationary.commands import COMMAND_FIELDS
 from hw.s2engine.config import S2Config
 from sim.common.bench import bench_config, pulse, reset, rng, start
 

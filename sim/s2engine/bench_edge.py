@@ -4,8 +4,8 @@ from cocotb.triggers import RisingEdge
 
 from golden.s2engine.edge import Edge, EdgeLayer
 from golden.s2engine.tokens import pack_result
+from hw.common.stationary.edge import EDGE_FIELDS, bias_layout
 from hw.s2engine.config import S2Config
-from hw.s2engine.edge import EDGE_FIELDS, bias_layout
 from sim.common.bench import bench_config, pulse, reset, rng, start
 from sim.common.lockstep import lockstep
 from sim.s2engine.flows import Packed

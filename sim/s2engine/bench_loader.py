@@ -2,8 +2,8 @@
 import cocotb
 
 from golden.s2engine.loader import BIAS, FEATURE, WEIGHT, Loader, runs
+from hw.common.stationary.descriptor import FIELDS
 from hw.s2engine.config import S2Config
-from hw.s2engine.descriptor import FIELDS
 from sim.common.bench import bench_config, reset, rng, start
 from sim.common.lockstep import lockstep
 

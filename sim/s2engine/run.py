@@ -1,7 +1,7 @@
 """Runs compiled programs on the RTL of S² Engine: outputs, cycles and counters of each."""
 
 from golden.s2engine import decode
-from hw.s2engine.engine import CAUSES
+from hw.common.stationary.engine import CAUSES
 from hw.s2engine.pe import PE
 from hw.s2engine.top import Top
 from sim.common.design import DesignRTL

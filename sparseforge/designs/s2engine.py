@@ -11,7 +11,8 @@ from golden.dense.systolic import systolic_cycles
 from golden.layers import Layer
 from golden.program import Memory
 from golden.tensors import Tensors
-from hw.s2engine.config import PRESETS, S2Config
+from hw.common.stationary.config import StationaryConfig
+from hw.s2engine.config import PRESETS
 from sparseforge.registry import Cycles, Dense, LayerCycles, Measured, Shape, Waves
 from sparseforge.rtl import simulate
 
@@ -33,26 +34,26 @@ class S2Engine:
         """The same design, buffers and memory aside: models whole networks within minutes."""
         return S2Engine(array_only=True)
 
-    def presets(self) -> Mapping[str, S2Config]:
+    def presets(self) -> Mapping[str, StationaryConfig]:
         return PRESETS
 
-    def shape(self, config: S2Config) -> Shape:
+    def shape(self, config: StationaryConfig) -> Shape:
         return Shape(config.pes, config.pes, config.data_bits, config.acc_bits,
                      config.memory_bits, ratio=config.ratio)
 
-    def top(self, config: S2Config) -> Any:
+    def top(self, config: Any) -> Any:
         from hw.s2engine.top import Top
         return Top(config)
 
     def compile(self, layers: Sequence[Layer], tensors: Sequence[Tensors],
-                config: S2Config) -> Any:
+                config: StationaryConfig) -> Any:
         from golden.s2engine.compile import compile
         from golden.s2engine.image import program
         # In a chain a layer's outputs are the next one's activations.
         known = [*(given.activations for given in tensors[1:]), None]
         return program(compile(layers, tensors, config, known=known), ce=not config.naive)
 
-    def cycles(self, program: Any, config: S2Config, memory: Memory) -> Cycles:
+    def cycles(self, program: Any, config: StationaryConfig, memory: Memory) -> Cycles:
         from golden.s2engine.cycles import Report, cycles
         report = (Report(program=program, runs=()) if self.array_only else
                   cycles(program, **memory.as_dict()))
@@ -70,13 +71,13 @@ class S2Engine:
                       [share(figures(n)) for n in range(len(program.layers))], whole.about,
                       counts=whole.counts)
 
-    def simulate(self, programs: Sequence[Any], config: S2Config, memory: Memory, *,
+    def simulate(self, programs: Sequence[Any], config: StationaryConfig, memory: Memory, *,
                  simulator: str, seed: int = 1, waves: Waves | None = None) -> list[Measured]:
         from sim.s2engine.run import RTL
         return simulate(RTL, programs, config, memory, macs="multiply", simulator=simulator,
                         seed=seed, waves=waves)
 
-    def dense(self, layer: Layer, config: S2Config) -> Dense:
+    def dense(self, layer: Layer, config: StationaryConfig) -> Dense:
         return Dense("systolic", systolic_cycles(layer, config.rows, config.cols), config.pes)
 
     def about(self, program: Any) -> Mapping[str, Any]:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from golden.program import Memory
+from hw.common.stationary.config import StationaryConfig
 from hw.dense.config import PRESETS, NaiveConfig
-from hw.s2engine.config import S2Config
 from sparseforge.designs.s2engine import S2Engine
 from sparseforge.registry import Measured, Waves
 from sparseforge.rtl import simulate
@@ -31,7 +31,7 @@ class Systolic(S2Engine):
         from hw.dense.top import Systolic as Top
         return Top(config)
 
-    def simulate(self, programs: Sequence[Any], config: S2Config, memory: Memory, *,
+    def simulate(self, programs: Sequence[Any], config: StationaryConfig, memory: Memory, *,
                  simulator: str, seed: int = 1, waves: Waves | None = None) -> list[Measured]:
         from sim.dense.run import RTL
         return simulate(RTL, programs, config, memory, macs="multiply", simulator=simulator,

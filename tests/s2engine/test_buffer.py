@@ -1,6 +1,6 @@
 import pytest
 
-from hw.s2engine.buffer import Bank
+from hw.common.stationary.buffer import Bank
 from hw.s2engine.config import S2Config
 from sim.common.runner import simulate
 

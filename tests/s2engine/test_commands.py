@@ -1,6 +1,6 @@
 import pytest
 
-from hw.s2engine.commands import Commands
+from hw.common.stationary.commands import Commands
 from hw.s2engine.config import S2Config
 from sim.common.runner import simulate
 

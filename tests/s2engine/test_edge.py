@@ -1,7 +1,7 @@
 import pytest
 
+from hw.common.stationary.edge import Edge
 from hw.s2engine.config import S2Config
-from hw.s2engine.edge import Edge
 from sim.common.runner import simulate
 
 MIXED = S2Config(rows=3, cols=5, group=6, mixed=True, max_kernels=24, pool_groups=30)

@@ -2,10 +2,10 @@
 import pytest
 from amaranth.hdl import Assert, Assume, Mux, Signal
 
+from hw.common.stationary.layouts import feature_layout
 from hw.s2engine.ce import CE
 from hw.s2engine.config import S2Config
 from hw.s2engine.ds import DS, Flow
-from hw.s2engine.layouts import feature_layout
 from hw.s2engine.mac import MAC
 from hw.s2engine.rf import RF
 from sim.common.formal import Scoreboard, fires, prove

@@ -1,7 +1,7 @@
 import pytest
 
+from hw.common.stationary.loader import Loader
 from hw.s2engine.config import S2Config
-from hw.s2engine.loader import Loader
 from sim.common.runner import simulate
 
 MIXED = S2Config(rows=4, cols=3, group=6, mixed=True, fb_tokens=200, wb_tokens=200,

@@ -1,7 +1,7 @@
 import pytest
 
+from hw.common.stationary.store import Store
 from hw.s2engine.config import S2Config
-from hw.s2engine.store import Store
 from sim.common.runner import simulate
 
 MIXED = S2Config(rows=4, cols=3, group=6, mixed=True, pool_groups=30, memory_bits=64)

@@ -20,7 +20,7 @@ class PoolBuffer(wiring.Component):
 
     Parameters
     ----------
-    cfg : S2Config
+    cfg : StationaryConfig
 
     Members
     -------

@@ -1,4 +1,4 @@
-# Ref: Yang et al., "S2 Engine", Fig. 4: the complete accelerator, its bus aside.
+# Ref: Yang et al., "S2 Engine", Fig. 4: the complete accelerator, but its bus and its array.
 from enum import IntEnum
 
 from amaranth import *
@@ -12,7 +12,6 @@ from hw.common.shared import Shared
 
 from .buffer import Bank, FlowError
 from .commands import COMMAND_FIELDS, Commands
-from .core import Core
 from .edge import EDGE_FIELDS, Edge
 from .layouts import Cause, descriptor_layout
 from .loader import Loader
@@ -38,20 +37,20 @@ COUNTERS = (*CAUSES, *READS)
 
 
 class Engine(wiring.Component):
-    """S² Engine between its descriptors and its DMA: one pass per descriptor.
+    """The machine between its descriptors and its DMA: one pass per descriptor.
 
     Parameters
     ----------
-    cfg : S2Config
+    cfg : StationaryConfig
     core : callable
-        From `cfg` to the CEs and PEs, or to what stands in their place (`hw.dense.core`).
+        From `cfg` to the array, a component with `core_members`.
 
     Members
     -------
     As `hw.common.axi.shell.engine_members` says.
     """
 
-    def __init__(self, cfg, core=Core):
+    def __init__(self, cfg, core):
         self.cfg, self.core = cfg, core
         super().__init__(engine_members(descriptor_layout(cfg), cfg.addr_bits, cfg.memory_bits,
                                         len(COUNTERS)))

@@ -31,7 +31,7 @@ class Encoder(wiring.Component):
 
     Parameters
     ----------
-    cfg : S2Config
+    cfg : StationaryConfig
 
     Members
     -------

@@ -35,7 +35,7 @@ class FlowCheck(wiring.Component):
 
     Parameters
     ----------
-    cfg : S2Config
+    cfg : StationaryConfig
     weights : bool
 
     Members
@@ -113,7 +113,7 @@ class Bank(wiring.Component):
 
     Parameters
     ----------
-    cfg : S2Config
+    cfg : StationaryConfig
     weights : bool
         WB; else FB.
 

@@ -1,4 +1,5 @@
-# What becomes of the outputs. Ours: the paper leaves the way out open; README, "Edges".
+# What becomes of the outputs. Ours: the paper leaves the way out open; hw/s2engine/README.md,
+# "Edges".
 from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -21,7 +22,7 @@ class Store(wiring.Component):
 
     Parameters
     ----------
-    cfg : S2Config
+    cfg : StationaryConfig
 
     Members
     -------

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 from hw.common.shared import Shared
 from hw.common.stream.fifo import FIFO
 
-from .ce import Source, command_layout
+from .layouts import Source, command_layout
 
 # What the commands of a pass follow from; fields of the descriptor.
 COMMAND_FIELDS = {
@@ -101,7 +101,7 @@ class Commands(wiring.Component):
 
     Parameters
     ----------
-    cfg : S2Config
+    cfg : StationaryConfig
 
     Members
     -------

@@ -1,4 +1,5 @@
-# Ref: Yang et al., "S2 Engine", Fig. 4: what fills FB and WB; formats: README, "Memory".
+# Ref: Yang et al., "S2 Engine", Fig. 4: what fills FB and WB. Formats: hw/s2engine/README.md,
+# "Memory".
 from amaranth import *
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -37,13 +38,13 @@ def run_layout(cfg):
 
 
 class Walker(wiring.Component):
-    """The runs of a pass, in the loader's order (README, "Loader order").
+    """The runs of a pass, in the loader's order (hw/s2engine/README.md, "Loader order").
 
     A run is offered, and when it is taken the next one is made ready: one every second cycle.
 
     Parameters
     ----------
-    cfg : S2Config
+    cfg : StationaryConfig
 
     Members
     -------
@@ -191,7 +192,7 @@ class Router(wiring.Component):
 
     Parameters
     ----------
-    cfg : S2Config
+    cfg : StationaryConfig
 
     Members
     -------

@@ -1,6 +1,7 @@
 """The fields of a pass's descriptor, for hardware and ``golden/s2engine`` alike.
 
-(name, bits), least significant first; a CRC-32 follows. ``README.md``, *Memory*, has their meaning.
+(name, bits), least significant first; a CRC-32 follows. ``hw/s2engine/README.md``, *Memory*, has
+their meaning.
 """
 
 FIELDS = [

@@ -1,4 +1,4 @@
-# The end of a row of PEs. The paper leaves the way out open; see README, "Edges".
+# The end of a row of PEs. The paper leaves the way out open; see hw/s2engine/README.md, "Edges".
 from itertools import pairwise
 
 from amaranth import *
@@ -45,7 +45,7 @@ class Edge(wiring.Component):
 
     Parameters
     ----------
-    cfg : S2Config
+    cfg : StationaryConfig
 
     Members
     -------
