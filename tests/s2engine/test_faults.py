@@ -9,8 +9,9 @@ from golden.layers import Layer, Pool
 from golden.s2engine import layout
 from golden.tensors import synthetic
 from hw.common.axi.errors import ErrorCode
+from hw.common.stationary.config import LINE_HEADER_BITS
 from hw.common.stationary.engine import COLUMN, S2Error
-from hw.s2engine.config import LINE_HEADER_BITS, PRESETS
+from hw.s2engine.config import PRESETS
 from tests.common.harness import Faults
 from tests.s2engine.design import S2
 
