@@ -181,8 +181,9 @@ def run(build, bench, *, config=None, seed=1, testcase=None, plusargs=(), env=No
     if before is not None:
         before(scratch)
     (scratch / "bench.pickle").write_bytes(pickle.dumps(given))
+    # cocotb would rewrite the assertions of everything that a bench imports, for a second a run.
     extra = {"COCOTB_ANSI_OUTPUT": "0", "SPARSEFORGE_BENCH": str(scratch / "bench.pickle"),
-             **(env or {})}
+             "COCOTB_REWRITE_ASSERTION_FILES": "bench_*.py", **(env or {})}
     runner = _Icarus() if build.simulator == "icarus" else _Verilator()
     runner.seconds = seconds
     plusargs = list(plusargs)

@@ -30,9 +30,10 @@ def test_random_machines_in_icarus(machine):
     SCNN.check(given, SCNN.rtl.run(build, programs(given), memory=memory), memory)
 
 
-@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
-@pytest.mark.parametrize("preset", ["tiny", "small"])
-def test_random_layers(simulator, preset):
+@pytest.mark.parametrize("preset, simulator", [
+    ("tiny", "icarus"), ("tiny", "verilator"), ("small", "verilator"),
+    pytest.param("small", "icarus", marks=pytest.mark.regress)])
+def test_random_layers(preset, simulator):
     config = PRESETS[preset]
     given = SCNN.cases(config, 5000)
     build = SCNN.rtl.build(config, simulator)
@@ -65,10 +66,11 @@ def test_rare_events_in_icarus():
     SCNN.check(given, SCNN.rtl.run(SCNN.rtl.build(config, "icarus"), programs(given)), BENCH)
 
 
-@pytest.mark.parametrize("preset", ["tiny", "small"])
-def test_random_stalls_on_every_channel(preset):
+@pytest.mark.parametrize("preset, simulator, count", [
+    ("tiny", "icarus", SEEDS // 4), ("small", "verilator", SEEDS)])
+def test_random_stalls_on_every_channel(preset, simulator, count):
     config = PRESETS[preset]
-    given = SCNN.cases(config, 9000)
-    build = SCNN.rtl.build(config, "icarus")
+    given = SCNN.cases(config, 9000, count)
+    build = SCNN.rtl.build(config, simulator)
     stalls = {**STALLS, "seed": 7}
     SCNN.check(given, SCNN.rtl.run(build, programs(given), stalls=stalls), None)

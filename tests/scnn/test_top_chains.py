@@ -41,7 +41,7 @@ def programs(config, first, count):
 def test_random_chains(preset, memory):
     config = PRESETS[preset]
     given = programs(config, 300, SEEDS)
-    runs = RTL.run(RTL.build(config, "icarus"), [p for *_, p in given], memory=memory)
+    runs = RTL.run(RTL.build(config, "verilator"), [p for *_, p in given], memory=memory)
     lengths = set()
     for (inputs, layers, tensors, program), run in zip(given, runs, strict=True):
         assert all(code == 0 for code, _ in run.errors), (layers, run.errors)
