@@ -30,7 +30,8 @@ module axi_memory #(
     parameter ID_BITS = 1,
     parameter DEPTH = 4096,            // beats
     parameter QUEUE = 64,              // most bursts in flight, at least `outstanding`
-    parameter W_DEPTH = 512
+    parameter W_DEPTH = 512,
+    parameter WHOLE_BEATS = 1          // a burst must begin with a whole beat, as AXI does not ask
 ) (
     input clk,
     input rst,
@@ -95,7 +96,7 @@ module axi_memory #(
     localparam SHIFT = $clog2(BYTES);
     localparam OKAY = 2'b00, SLVERR = 2'b10, DECERR = 2'b11;
     localparam VALID_DROPPED = 1, PAYLOAD_CHANGED = 2, NOT_INCR = 3, CROSSES_4K = 4, TOO_WIDE = 5,
-               WRONG_WLAST = 6, IS_X = 7;
+               WRONG_WLAST = 6, IS_X = 7, UNALIGNED = 8;
 
     reg [DATA_BITS-1:0] mem [0:DEPTH-1];
 
@@ -154,6 +155,7 @@ module axi_memory #(
         begin
             if (burst != 2'b01 && len != 0) violated(NOT_INCR, channel);
             if ({29'd0, log2} > SHIFT) violated(TOO_WIDE, channel);
+            if (WHOLE_BEATS != 0 && ((a >> SHIFT) << SHIFT) != a) violated(UNALIGNED, channel);
             if (a[63:12] != ((((a >> log2) + len) << log2) >> 12)) violated(CROSSES_4K, channel);
         end
     endtask

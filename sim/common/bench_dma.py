@@ -68,59 +68,6 @@ def corners(config):
     return regions
 
 
-@cocotb.test()
-async def corners_as_golden(dut):
-    await start(dut)
-    random, config = rng(4000), bench_config()
-    regions = corners(config)
-    words = [[random.getrandbits(config["data_bits"]) for _ in range(n)] for *_, n in regions]
-    quick = {"latency": 3, "outstanding": 8, "rate_beats": 1, "rate_cycles": 1}
-    beat = config["data_bits"] // 8
-    values = await settings(dut, random, beat, **quick)
-    places = [(at, room) for at, room, _ in regions]
-    await write_all(dut, places, words, random, 0, golden(timing.writer, config, values))
-    values = await settings(dut, random, beat, **quick)
-    beats = await read_all(dut, places, random, 0, golden(timing.reader, config, values), p_ready=1)
-    assert [word for word, _ in beats] == [word for region in words for word in region]
-
-
-@cocotb.test()
-async def every_cycle_as_golden(dut):
-    await start(dut)
-    for n in range(bench_config()["episodes"]):
-        await episode(dut, rng(n), True)
-
-
-@cocotb.test()
-async def random_stalls(dut):
-    await start(dut)
-    for n in range(bench_config()["episodes"]):
-        random = rng(1000 + n)
-        # The first time every channel stalls; then those that chance picks.
-        stalls = {f"stall_{c}": random.choice([0, 100, 200, 250]) if n else 200 for c in CHANNELS}
-        await episode(dut, random, False, **stalls)
-
-
-@cocotb.test()
-async def full_rate(dut):
-    """One beat per cycle at latency 64, across commands, both directions at once."""
-    config = bench_config()
-    if config["max_burst"] * config["outstanding"] < 128:
-        return
-    await start(dut)
-    counts = (300, 1, 16, 200)
-    beat, page = config["data_bits"] // 8, 32768 // config["data_bits"]
-    transfers = [(n * (300 + page) // page * page, beats) for n, beats in enumerate(counts)]
-    words = [[rng(n).getrandbits(8 * beat) for _ in range(n)] for n in counts]
-    fast = {"latency": 64, "outstanding": 64, "rate_beats": 1, "rate_cycles": 1}
-    await settings(dut, rng(), beat, **fast)
-    await write_all(dut, transfers, words, rng(), 0)
-    model = golden(timing.reader, config, await settings(dut, rng(), beat, **fast))
-    beats = await read_all(dut, transfers, rng(), 0, model, p_ready=1)
-    assert [word for word, _ in beats] == [word for region in words for word in region]
-    assert model.state[timing.NOW] == 68 + sum(counts)
-
-
 WINDOW, SMALL, AROUND = 60, 20, 20      # beats: the window, a good region at its begin, about it
 
 
@@ -200,14 +147,52 @@ async def provoke(dut, side, commands, words, random, stop=None):
     return out
 
 
+# The quick ones first: most mutants do not get far.
 @cocotb.test()
-@cocotb.parametrize(at_the_top=[False, True], side="rw")
-async def errors(dut, at_the_top, side):
-    """Each error: its code, what was before it, nothing outside the window, a bus at rest."""
+async def slow_consumer(dut):
+    """The buffer fills, and no burst is issued that would find no room."""
+    await start(dut)
+    random, config = rng(2000), bench_config()
+    quick = {"latency": 3, "outstanding": 8, "rate_beats": 1, "rate_cycles": 1}
+    beat = config["data_bits"] // 8
+    count = 5 * config.get("buffer", config["outstanding"] * config["max_burst"]) + 7
+    words = [random.getrandbits(8 * beat) for _ in range(count)]
+    await settings(dut, random, beat, **quick)
+    await write_all(dut, [(0, count)], [words], random, 0)
+    model = golden(timing.reader, config, await settings(dut, random, beat, **quick))
+    beats = await read_all(dut, [(0, count)], random, 0, model, p_ready=0.2)
+    assert [word for word, _ in beats] == words
+
+
+@cocotb.test()
+async def stops(dut):
+    """After `stop` no burst begins; those begun are completed."""
+    config, random = bench_config(), rng(6000)
+    beat, bits = config["data_bits"] // 8, config["data_bits"]
+    await start(dut)
+    for side in "rw":
+        first = 2 if side == "r" else 2 + config["max_burst"]       # cycle of the first burst
+        for cycle in range(1, 40, 3):
+            await settings(dut, random, beat, latency=6, outstanding=8, rate_beats=1, rate_cycles=1)
+            words = [(random.getrandbits(bits), n == 99) for n in range(100)]
+            await provoke(dut, side, [(0, 100)], words, random, stop=cycle)
+            assert (int(dut.r_quiet.value), int(dut.w_quiet.value)) == (1, 1)
+            assert (int(dut.violation.value), int(getattr(dut, f"{side}_error").value)) == (0, 0)
+            moved = int((dut.read_beats if side == "r" else dut.write_beats).value)
+            assert moved <= cycle * config["max_burst"] and (moved > 0) == (cycle > first)
+
+
+@cocotb.test()
+@cocotb.parametrize(end=[0x55550, 0xAAAA8, 1 << ADDR_BITS], side="rw")
+async def errors(dut, end, side):
+    """Each error: its code, what was before it, nothing outside the window, a bus at rest.
+
+    The window's ends have each bit of an address at 0 and at 1.
+    """
     config, random = bench_config(), rng(5000)
     beat, bits = config["data_bits"] // 8, config["data_bits"]
     top = (1 << ADDR_BITS) // beat
-    low = top - WINDOW if at_the_top else random.randrange(AROUND, top - 2 * WINDOW)
+    low = end // beat - WINDOW
     begin = low - AROUND
     await start(dut)
     held = [random.getrandbits(bits) for _ in range(min(WINDOW + 2 * AROUND, top - begin))]
@@ -243,18 +228,53 @@ async def errors(dut, at_the_top, side):
 
 
 @cocotb.test()
-async def stops(dut):
-    """After `stop` no burst begins; those begun are completed."""
-    config, random = bench_config(), rng(6000)
-    beat, bits = config["data_bits"] // 8, config["data_bits"]
+async def every_cycle_as_golden(dut):
     await start(dut)
-    for side in "rw":
-        first = 2 if side == "r" else 2 + config["max_burst"]       # cycle of the first burst
-        for cycle in range(1, 40, 3):
-            await settings(dut, random, beat, latency=6, outstanding=8, rate_beats=1, rate_cycles=1)
-            words = [(random.getrandbits(bits), n == 99) for n in range(100)]
-            await provoke(dut, side, [(0, 100)], words, random, stop=cycle)
-            assert (int(dut.r_quiet.value), int(dut.w_quiet.value)) == (1, 1)
-            assert (int(dut.violation.value), int(getattr(dut, f"{side}_error").value)) == (0, 0)
-            moved = int((dut.read_beats if side == "r" else dut.write_beats).value)
-            assert moved <= cycle * config["max_burst"] and (moved > 0) == (cycle > first)
+    for n in range(bench_config()["episodes"]):
+        await episode(dut, rng(n), True)
+
+
+@cocotb.test()
+async def random_stalls(dut):
+    await start(dut)
+    for n in range(bench_config()["episodes"]):
+        random = rng(1000 + n)
+        # The first time every channel stalls; then those that chance picks.
+        stalls = {f"stall_{c}": random.choice([0, 100, 200, 250]) if n else 200 for c in CHANNELS}
+        await episode(dut, random, False, **stalls)
+
+
+@cocotb.test()
+async def full_rate(dut):
+    """One beat per cycle at latency 64, across commands, both directions at once."""
+    config = bench_config()
+    if config["max_burst"] * config["outstanding"] < 128:
+        return
+    await start(dut)
+    counts = (300, 1, 16, 200)
+    beat, page = config["data_bits"] // 8, 32768 // config["data_bits"]
+    transfers = [(n * (300 + page) // page * page, beats) for n, beats in enumerate(counts)]
+    words = [[rng(n).getrandbits(8 * beat) for _ in range(n)] for n in counts]
+    fast = {"latency": 64, "outstanding": 64, "rate_beats": 1, "rate_cycles": 1}
+    await settings(dut, rng(), beat, **fast)
+    await write_all(dut, transfers, words, rng(), 0)
+    model = golden(timing.reader, config, await settings(dut, rng(), beat, **fast))
+    beats = await read_all(dut, transfers, rng(), 0, model, p_ready=1)
+    assert [word for word, _ in beats] == [word for region in words for word in region]
+    assert model.state[timing.NOW] == 68 + sum(counts)
+
+
+@cocotb.test()
+async def corners_as_golden(dut):
+    await start(dut)
+    random, config = rng(4000), bench_config()
+    regions = corners(config)
+    words = [[random.getrandbits(config["data_bits"]) for _ in range(n)] for *_, n in regions]
+    quick = {"latency": 3, "outstanding": 8, "rate_beats": 1, "rate_cycles": 1}
+    beat = config["data_bits"] // 8
+    values = await settings(dut, random, beat, **quick)
+    places = [(at, room) for at, room, _ in regions]
+    await write_all(dut, places, words, random, 0, golden(timing.writer, config, values))
+    values = await settings(dut, random, beat, **quick)
+    beats = await read_all(dut, places, random, 0, golden(timing.reader, config, values), p_ready=1)
+    assert [word for word, _ in beats] == [word for region in words for word in region]

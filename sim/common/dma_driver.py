@@ -92,6 +92,8 @@ async def read_all(dut, transfers, random, p_pause, model=None, p_ready=None):
         ready = random.random() < p_ready
         dut.r_data__ready.value = int(ready)
         await RisingEdge(dut.clk)
+        pending = sum(n for _, n in transfers[:commands.taken]) - len(beats)
+        assert int(dut.r_idle.value) == (pending == 0), f"cycle {cycle}: idle with {pending}"
         taken, valid = commands.sample(), int(dut.r_data__valid.value)
         if model is not None:
             assert valid == (model.state[timing.LEVEL] > 0), f"cycle {cycle}: data valid {valid}"
@@ -119,6 +121,8 @@ async def write_all(dut, transfers, words, random, p_pause, model=None):
             dut.w_data__payload.value = queue[0][0] | queue[0][1] << bits
         dut.w_data__valid.value = int(offered)
         await RisingEdge(dut.clk)
+        pending = commands.taken - len(done)
+        assert int(dut.w_idle.value) == (pending == 0), f"cycle {cycle}: idle with {pending}"
         took_command, done_now = commands.sample(), int(dut.w_done.value)
         taken = offered and int(dut.w_data__ready.value) == 1
         if model is not None:

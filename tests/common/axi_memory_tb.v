@@ -23,7 +23,7 @@ module axi_memory_tb #(parameter D = 64, parameter A = 32, parameter I = 4) (
     output [7:0] violation, output [31:0] read_beats, output [31:0] write_beats,
     output [31:0] first_written, output [31:0] last_written
 );
-    axi_memory #(.DATA_BITS(D), .ADDR_BITS(A), .ID_BITS(I), .DEPTH(2048)) memory (
+    axi_memory #(.DATA_BITS(D), .ADDR_BITS(A), .ID_BITS(I), .DEPTH(2048), .WHOLE_BEATS(0)) memory (
         .clk(clk), .rst(rst),
         .aw_id(s_axi_awid), .aw_addr(s_axi_awaddr), .aw_len(s_axi_awlen), .aw_size(s_axi_awsize),
         .aw_burst(s_axi_awburst), .aw_valid(s_axi_awvalid), .aw_ready(s_axi_awready),
