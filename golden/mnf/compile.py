@@ -14,7 +14,7 @@ from golden.layers import Layer
 from golden.mnf import image
 from golden.mnf.events import Pixels
 from golden.mnf.geometry import Geometry
-from golden.mnf.mapping import Mapping, search
+from golden.mnf.mapping import Mapping, candidates
 from golden.mnf.passes import Share, passes
 from golden.mnf.program import Pass, Program, map_range
 from golden.mnf.replay import port_of, targets
@@ -29,14 +29,16 @@ from hw.mnf.config import MNFConfig
 def compile(layers: Layer | Sequence[Layer], tensors: Tensors | Sequence[Tensors],
             config: MNFConfig, *, chain: bool = True, base: int = 0,
             known: Sequence[np.ndarray | None] | None = None, resident: bool = False,
-            mappings: Sequence[Mapping | None] | None = None) -> Program:
+            mappings: Sequence[Mapping | None] | None = None, modelled: int = 1) -> Program:
     """The program that runs `layers` (or one layer) one after the other.
 
     In a `chain` each layer reads the outputs of the one before, on chip as far as they fit;
     without, each reads its own activations from memory and writes its outputs there. `base`:
     address of the image. `known`: outputs that the caller has computed already. `resident`: the
     weights are in their SRAMs as if by magic, for the model alone. `mappings`: those to take
-    instead of the ones found. Raises ValueError, one line naming layer and rule.
+    instead of the ones found. `modelled`: of so many mappings, those with the fewest estimated
+    cycles, each layer takes the one that the model finds the fastest, alone from memory to memory.
+    Raises ValueError, one line naming layer and rule.
     """
     if isinstance(layers, Layer):
         layers = [layers]
@@ -56,7 +58,7 @@ def compile(layers: Layer | Sequence[Layer], tensors: Tensors | Sequence[Tensors
         plane = results[n - 1].outputs if on_chip else tensors[n].activations
         stages.append(_stage(n, result.layer, tensors[n], plane, result.outputs, on_chip,
                              chain and n + 1 < len(layers), config,
-                             mappings[n] if mappings else None))
+                             mappings[n] if mappings else None, modelled))
     return _Builder(config, base, resident).program(stages)
 
 
@@ -76,7 +78,8 @@ class Stage:
 
 
 def _stage(index: int, layer: Layer, tensors: Tensors, plane: np.ndarray, outputs: np.ndarray,
-           on_chip: bool, keep: bool, config: MNFConfig, mapping: Mapping | None) -> Stage:
+           on_chip: bool, keep: bool, config: MNFConfig, mapping: Mapping | None,
+           modelled: int) -> Stage:
     """An FC layer that reads a plane on chip is a convolution as large as the plane."""
     reads = layer
     if on_chip and plane.shape != layer.activations_shape:
@@ -87,8 +90,19 @@ def _stage(index: int, layer: Layer, tensors: Tensors, plane: np.ndarray, output
         reads = replace(layer, c=c, h=h, w=w, r=h, s=w)
         tensors = replace(tensors, weights=tensors.weights.reshape(reads.weights_shape))
     if mapping is None:
-        mapping = search(reads, plane, config, int(np.count_nonzero(outputs))).mapping
+        found = [one.mapping for one in candidates(
+            reads, plane, config, int(np.count_nonzero(outputs)), modelled)]
+        mapping = found[0] if len(found) == 1 else min(found, key=lambda one: _cycles(
+            one, replace(tensors, activations=plane), outputs, config))
     return Stage(index, layer, mapping.layer, tensors, plane, outputs, on_chip, keep, mapping)
+
+
+def _cycles(mapping: Mapping, tensors: Tensors, outputs: np.ndarray, config: MNFConfig) -> int:
+    """Of a layer alone, without waiting for its map and for its outputs."""
+    from golden.mnf.cycles import cycles  # Numba compiles for long, only where that is asked for
+
+    program = compile(mapping.layer, tensors, config, known=[outputs], mappings=[mapping])
+    return cycles(program).cycles_layer
 
 
 class _Builder:
@@ -151,6 +165,7 @@ class _Builder:
             made.append(Pass(layer=stage.layer, reads=stage.reads, index=stage.index,
                              mapping=stage.mapping, shares=shares, blocks=tuple(blocks),
                              order=order, plane=stage.plane, pixels=pixels,
+                             weights=stage.tensors.weights,
                              outputs=stage.outputs, descriptor=descriptor,
                              stored=stored if n == 0 else None))
         return made

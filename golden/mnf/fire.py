@@ -29,7 +29,8 @@ def fired(share: Share, layer: Layer, outputs: np.ndarray, threshold: int = 0) -
     fires = out > threshold if layer.relu else np.abs(out) > threshold
     channel, y, x = np.nonzero(fires)
     group, kk = np.divmod(channel, share.lanes.kl)
-    order = np.lexsort((kk, x, y, group))
+    # In order of group, row, column, place in the group.
+    order = np.argsort(((group * out.shape[1] + y) * out.shape[2] + x) * share.lanes.kl + kk)
     rows = np.stack([out[channel, y, x], channel + first, y + share.out[0], x], axis=1)
     return rows[order].astype(np.int64)
 

@@ -172,6 +172,12 @@ def tiles_reached(axis: Axis, size: int, window: int, first: int, last: int) -> 
     return np.where(reach.hit, count, 0)
 
 
+def first_tile(axis: Axis, size: int, window: int, first: int, last: int) -> np.ndarray:
+    """The first of those tiles."""
+    tile: np.ndarray = (axis.taps - 1 - axis.reach(np.arange(size), first, last).tap) // window
+    return tile
+
+
 def estimate(mapping: Mapping, histogram: Histogram, fired: int = 0) -> Estimate:
     """Counts vectors, loaded words and drained sums of a mapping whose layer fires `fired`
     outputs."""
@@ -274,13 +280,20 @@ def _fit(layer: Layer, config: MNFConfig, geometry: Geometry, one: LaneMap,
 def search(layer: Layer, plane: np.ndarray, config: MNFConfig, fired: int = 0) -> Estimate:
     """The mapping with the fewest estimated cycles; with the fewest passes among equals.
 
-    `fired`: outputs that the layer fires, if known.
+    `fired`: outputs that the layer fires, if known. ValueError as `candidates`.
+    """
+    return candidates(layer, plane, config, fired, 1)[0]
+
+
+def candidates(layer: Layer, plane: np.ndarray, config: MNFConfig, fired: int,
+               count: int) -> list[Estimate]:
+    """The best `count` mappings, the best first.
 
     ValueError if no mapping fits, or a field of the hardware does not hold what it must.
     """
     check(layer, config)
     histogram, geometry = Histogram(layer, plane), Geometry.of(layer)
-    best: Estimate | None = None
+    best: list[Estimate] = []
     whole = {window: _whole(layer, histogram, geometry, window)
              for window in windows(config, geometry.taps)}
     for window in sorted(whole, key=lambda w: whole[w] / w[2]):
@@ -288,12 +301,11 @@ def search(layer: Layer, plane: np.ndarray, config: MNFConfig, fired: int = 0) -
             # Bands only add to it, and no way of dealing is better than an even one.
             least = whole[window] * mapping.block_groups // (
                 mapping.band_ways * mapping.group_ways)
-            if best is not None and least > best.total:
+            if len(best) == count and least > best[-1].total:
                 continue
-            found = estimate(mapping, histogram, fired)
-            if best is None or (found.total, mapping.passes) < (best.total, best.mapping.passes):
-                best = found
-    if best is None:
+            best.append(estimate(mapping, histogram, fired))
+            best = sorted(best, key=lambda one: (one.total, one.mapping.passes))[:count]
+    if not best:
         raise ValueError(f"{layer.name}: a row of {layer.wo} outputs must fit the "
                          f"{config.neurons} neurons of a PE, and the sub-filters of a channel its "
                          f"{config.weights} weights")

@@ -31,6 +31,7 @@ class Pass:
     blocks: tuple[Block, ...]       # the flits of SETUP
     order: np.ndarray               # int64 [lines, 2]: block and its line, as they lie in memory
     plane: np.ndarray               # [C, H, W] that it reads
+    weights: np.ndarray             # [K, C/groups, R, S] of `reads`
     pixels: Pixels                  # of the whole map, as it lies in memory; none if on chip
     outputs: np.ndarray             # [K, rows, cols] that golden expects
     descriptor: dict[str, Any] = field(repr=False)

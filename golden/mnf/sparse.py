@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from golden.layers import Layer
+from golden.mnf.geometry import Axis, Geometry
 from golden.mnf.passes import Share, words
 from hw.mnf.config import MNFConfig
+
+if TYPE_CHECKING:
+    from golden.mnf.program import Pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +35,43 @@ class Lists:
     def balance(self) -> float:
         """Mean over maximum load of a lane, over all tiles' words."""
         return float(self.loads.sum() / max(1, self.loads.shape[1] * self.count.sum()))
+
+
+def lane_load(passes: Sequence[Pass], config: MNFConfig) -> float:
+    """Mean over maximum load of a lane, over all words of some passes: how full they are."""
+    seen: set[Share] = set()
+    weights = places = 0
+    for one in passes:
+        for share in one.shares:
+            key = replace(share, band=(0, 0), out=(0, 0))       # bands share weights
+            if key not in seen:
+                seen.add(key)
+                found = lists(share, one.reads, one.weights, config)
+                weights += int(found.loads.sum())
+                places += config.lanes * len(found.words)
+    return weights / max(1, places)
+
+
+def multiplications(share: Share, layer: Layer, weights: np.ndarray, plane: np.ndarray) -> int:
+    """Of a share: non-zero weights by the non-zero pixels that they meet."""
+    geometry, depth = Geometry.of(layer), layer.c // layer.groups
+    first, k = share.group * depth, share.group * (layer.k // layer.groups)
+    own = weights[k + share.k[0]:k + share.k[1], share.c[0]:share.c[1]] != 0
+    active = plane[first + share.c[0]:first + share.c[1]] != 0
+    total = 0
+    for r in range(layer.r):
+        rows = _met(geometry.rows, r, layer.h, *share.band)
+        for s in range(layer.s):
+            cols = _met(geometry.cols, s, layer.w, 0, layer.wo)
+            met = np.count_nonzero(active[:, rows][:, :, cols], axis=(1, 2))
+            total += int(np.count_nonzero(own[:, :, r, s], axis=0) @ met)
+    return total
+
+
+def _met(axis: Axis, tap: int, size: int, first: int, last: int) -> np.ndarray:
+    """Pixels that a tap meets for the outputs [first, last)."""
+    at = np.arange(first, last) * axis.stride + tap - axis.pad
+    return at[(at >= 0) & (at < size)]
 
 
 def lists(share: Share, layer: Layer, weights: np.ndarray, config: MNFConfig) -> Lists:

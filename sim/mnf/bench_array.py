@@ -8,8 +8,6 @@ from golden.mnf.events import Pixels, Target
 from golden.mnf.fire import fire
 from golden.mnf.geometry import Geometry
 from golden.mnf.passes import passes
-from golden.mnf.replay import replay, tables
-from golden.mnf.section import section
 from golden.mnf.settings import generator_setting
 from hw.mnf.fields import Kind
 from hw.mnf.layouts import generator_layout, pixel_layout, result_layout
@@ -119,56 +117,3 @@ async def layers_come_out_whole(dut, p_stall):
         await RisingEdge(dut.clk)
         assert not any(int(getattr(dut, what).value) for what in ("bad_flit", "bad_event", "stray"))
     assert fired > 200
-
-
-@cocotb.test()
-async def multiplies_on_time(dut):
-    """Without stalls: every MAC cluster's every vector, in the model's cycle."""
-    given = bench_config()
-    cfg, r = given["config"], rng()
-    await start(dut)
-    await ClockCycles(dut.clk, cfg.acc_entries + 1)
-    machine, seen, checked = Machine(dut, cfg, r, 0.0), [], 0
-    cocotb.start_soon(watch(dut, seen))
-    for layer, tensors, mapping in given["cases"]:
-        pixels = Pixels.of(tensors.activations)
-        for shares in passes(mapping):
-            if not shares:
-                continue
-            await machine.set_up(layer, tensors, shares)
-            for _ in range(200):        # every PE has taken everything
-                await RisingEdge(dut.clk)
-            began = len(seen)
-            await machine.multiply(layer, tensors, shares)
-            if shares[0].fires:
-                await machine.collect({
-                    pe + 1: [tuple(row) for row in fire(share, layer, arithmetic.sums(
-                        layer, tensors.weights, tensors.activations, tensors.bias), None).tolist()]
-                    for pe, share in enumerate(shares)})
-            else:
-                await ClockCycles(dut.clk, 400)
-            expected = busy(layer, shares, cfg, pixels, len(seen) - began)
-            got = np.array([[word >> pe & 1 for word in seen[began:]] for pe in range(cfg.pes)])
-            assert (got == expected).all(), (layer, np.argwhere(got != expected)[:5])
-            checked += int(expected.sum())
-    assert checked > 1000
-
-
-async def watch(dut, seen):
-    while True:
-        await RisingEdge(dut.clk)
-        seen.append(int(dut.busy.value))
-
-
-def busy(layer, shares, cfg, pixels, cycles):
-    """The model's busy cycles [PEs, cycles] of a pass whose pixels come from cycle 0 on."""
-    out = np.zeros((cfg.pes, cycles), np.int64)
-    places = np.stack([pixels.channel, pixels.y, pixels.x], axis=1).astype(np.int64)
-    for port in range(cfg.ports):
-        table = tables(layer, shares, cfg, port)
-        if len(table.dest):
-            one = section(cfg, port, cycles, 1)
-            replay(one, table, places, 0, np.zeros(cfg.pes, np.int64),
-                   np.zeros((cfg.pes, 0), np.int64), np.zeros(len(one.core), np.int64))
-            out += one.busy
-    return out

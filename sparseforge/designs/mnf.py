@@ -70,12 +70,22 @@ class MNF:
 
     def about(self, program: Any) -> Mapping[str, Any]:
         """The lane maps, what they leave idle, and how the layers are dealt."""
-        found = {one.index: one.mapping for one in program.passes}
-        return {"mapping": [
-            {"layer": m.layer.name, "map": f"{m.lanes.pr}×{m.lanes.pc}×{m.lanes.kl}",
-             "lanes_interior": m.interior, "channels": m.remainder, "passes": m.passes,
-             "pes": m.pes, "band_rows": m.height, "drains_beside": m.sides == 2}
-            for m in found.values()]}
+        from golden.mnf.sparse import lane_load
+        config, rows = program.config, []
+        for index in range(len(program.layers)):
+            own = [one for one in program.passes if one.index == index]
+            m = own[0].mapping
+            rows.append({
+                "layer": m.layer.name, "map": f"{m.lanes.pr}×{m.lanes.pc}×{m.lanes.kl}",
+                "lanes_interior": m.interior, "channels": m.remainder, "passes": m.passes,
+                "pes": m.pes, "band_rows": m.height, "drains_beside": m.sides == 2,
+                # With weight sparsity: mean over maximum load of a lane.
+                **({"lane_load": lane_load(own, config)} if config.weight_sparse else {})})
+        loads = ", ".join(f"{row['layer']} {row['lane_load']:.0%}" for row in rows
+                          if "lane_load" in row)
+        return {"mapping": rows, **({"remarks": [
+            f"load of a lane with weights that are not 0, mean over maximum: {loads}"]}
+            if loads else {})}
 
     def reproduce(self, console: Any, folder: Path | None, only: str | None) -> dict[str, Any]:
         from sparseforge.reproduce.mnf import reproduce

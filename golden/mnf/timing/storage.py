@@ -28,9 +28,10 @@ EMPTY = -1
 # writer: busy, beats sent, is it the last line; pixels in memory of each side.
 # Replay: state; row; bank address; lines to come; pixels left of the line; the next pixel of the
 # lines; the queue's head and level; a word was read in the cycle before, and which; the queue.
-# Then pixels of a line and its beats.
+# Then pixels of a line and its beats; the next event's number, with weight sparsity.
 (COUNT, LINES, ENDED, DONE, OPEN, GIVEN, TURN, BUSY, BEAT, FINAL, SPILLS, _, STATE, ROW, AT,
- TO_COME, IN_LINE, PIXEL, Q_HEAD, Q_LEVEL, READ_BEFORE, READ_PIXEL, MOST, SIZE, WORDS) = range(25)
+ TO_COME, IN_LINE, PIXEL, Q_HEAD, Q_LEVEL, READ_BEFORE, READ_PIXEL, MOST, SIZE, SPARSE_EVENT,
+ WORDS) = range(26)
 IDLE, AT_ROW, AT_COUNT, READ, FROM_LINES = range(5)
 CHANNEL, Y, X = range(3)    # of a pixel
 
@@ -52,6 +53,11 @@ class Tables(NamedTuple):
     targets: np.ndarray     # int64 [targets, 2 + ports]: first, last channel; nodes by section
     rows: np.ndarray        # int64 [targets, H]: tiles that a row reaches, 0: no event
     cols: np.ndarray        # int64 [W]
+    # With weight sparsity: of a share's tiles those of a channel (else 0), and what row and column
+    # add to find the first one that an event reaches.
+    step: int
+    row_tile: np.ndarray    # int64 [targets, H]
+    col_tile: np.ndarray    # int64 [W]
 
 
 def storage(config: MNFConfig, maps: np.ndarray, rows: int, events: int) -> Storage:
@@ -270,15 +276,14 @@ def generator_ready(s, p, port_ready):
 
 
 @borrowed
-def generator_step(s, p, pixel, tables, net, port_ready):
+def generator_step(s, p, pixel, tables, net, sparse, port_ready):
     """A cycle of a port's generator, `pixel` comes (EMPTY: none). Returns whether an event left."""
     at = s.ports[p]
     left = at[OUTPUT] >= 0 and port_ready
     if left:
         t = at[OUTPUT_TARGET]
-        tiles = tables.rows[t, s.maps[at[OUTPUT], Y]] * tables.cols[s.maps[at[OUTPUT], X]]
-        network.push(net, at[ROOT],
-                     tiles << network.TILES | tables.targets[t, 2 + p] << network.DEST)
+        network.push(net, at[ROOT], cost(s, tables, sparse, at[OUTPUT], t) << network.TILES
+                     | tables.targets[t, 2 + p] << network.DEST)
         at[OUTPUT] = EMPTY
     if at[OUTPUT] < 0:
         at[OUTPUT], at[OUTPUT_TARGET], at[CHOOSE] = at[CHOOSE], at[CHOSEN], EMPTY
@@ -300,6 +305,21 @@ def generator_step(s, p, pixel, tables, net, port_ready):
     if at[SPLIT] < 0 and pixel >= 0:
         at[SPLIT] = pixel
     return left
+
+
+@borrowed
+def cost(s, tables, sparse, pixel, t):
+    """What an event says of its cost: the tiles that it reaches, or its number in `sparse`."""
+    y, x = s.maps[pixel, Y], s.maps[pixel, X]
+    if tables.step == 0:
+        return tables.rows[t, y] * tables.cols[x]
+    at = s.own[SPARSE_EVENT]
+    one = sparse.events[at]
+    one[0] = ((s.maps[pixel, CHANNEL] - tables.targets[t, 0]) * tables.step
+              + tables.row_tile[t, y] + tables.col_tile[x])
+    one[1], one[2] = tables.cols[x], tables.rows[t, y]
+    s.own[SPARSE_EVENT] = (at + 1) % len(sparse.events)
+    return at + 1
 
 
 @borrowed
