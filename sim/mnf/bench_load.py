@@ -8,7 +8,7 @@ from golden.mnf.events import Event
 from golden.mnf.lanes import LaneMap
 from golden.mnf.settings import load_setting
 from hw.mnf.layouts import input_layout, load_layout, vector_layout
-from sim.common.bench import bench_config, recv, rng, send, start
+from sim.common.bench import bench_config, recv, reset, rng, send, start
 from sim.mnf.cases import packer, random_events, random_lanes
 
 
@@ -94,3 +94,49 @@ async def fig_3_as_printed(dut):
     vectors, addresses, _ = await run(dut, cfg, lanes, 0, [event], r, 0.0)
     assert addresses == [4, 3, 1, 0]
     assert [v.entry for v in vectors] == [0, 1, 4, 5]
+
+
+@cocotb.test()
+async def what_the_pass_does_not_have_is_bad(dut):
+    """Taps, words of weights and neurons just within and just beyond what there is."""
+    cfg, r = bench_config(), rng()
+    await start(dut)
+    seen = {True: 0, False: 0}
+    for _ in range(250):
+        lanes, *_ = random_lanes(cfg, r)
+        event = on_the_edge(cfg, lanes, r)
+        dut.setting.value = packer(load_layout(cfg))(load_setting(lanes, cfg))
+        dut.i__valid.value, dut.i__payload.value = 1, inputs(cfg, [event])[0]
+        await RisingEdge(dut.clk)       # taken, into DECODE
+        assert not int(dut.bad.value)
+        dut.i__valid.value = 0
+        await RisingEdge(dut.clk)       # which it leaves
+        bad = beyond(cfg, lanes, event)
+        assert int(dut.bad.value) == bad, (lanes, event)
+        seen[bad] += 1
+        await RisingEdge(dut.clk)
+        assert not int(dut.bad.value)
+        await reset(dut)                # a bad one may walk for long
+    assert min(seen.values()) > 50
+
+
+def on_the_edge(cfg, lanes, r):
+    """An event of which each field is the last good one, mostly, or the first bad one."""
+    def edge(last, most):
+        return max(0, min(last + r.choice([0, 0, 0, 0, 1]), most))
+    tap_row, tap_col = (edge(taps - 1, cfg.max_kernel) for taps in lanes.taps)
+    y_jump, x_jump = edge(tap_row, cfg.max_kernel), edge(tap_col, cfg.max_kernel)
+    last = lanes.stretch * lanes.positions - 1
+    neuron = last - y_jump * lanes.pitch - x_jump
+    channels = cfg.weight_words // lanes.words
+    return Event(1, edge(channels - 1, channels), tap_row, tap_col,
+                 edge(max(0, neuron), (1 << cfg.neuron_bits) - 1), y_jump, x_jump)
+
+
+def beyond(cfg, lanes, event):
+    """Whether an event reaches a tap, a word or a neuron that is not there."""
+    last_word = (event.channel + 1) * lanes.words - 1
+    last_neuron = event.neuron + event.y_jump * lanes.pitch + event.x_jump
+    return (event.tap_row >= lanes.taps[0] or event.tap_col >= lanes.taps[1]
+            or event.y_jump > event.tap_row or event.x_jump > event.tap_col
+            or last_word >= cfg.weight_words or last_neuron >= lanes.stretch * lanes.positions)
