@@ -94,7 +94,8 @@ def _stage(index: int, layer: Layer, tensors: Tensors, plane: np.ndarray, output
             reads, plane, config, int(np.count_nonzero(outputs)), modelled)]
         mapping = found[0] if len(found) == 1 else min(found, key=lambda one: _cycles(
             one, replace(tensors, activations=plane), outputs, config))
-    return Stage(index, layer, mapping.layer, tensors, plane, outputs, on_chip, keep, mapping)
+    mapping = replace(mapping, layer=reads)     # one that was given need not know the shift
+    return Stage(index, layer, reads, tensors, plane, outputs, on_chip, keep, mapping)
 
 
 def _cycles(mapping: Mapping, tensors: Tensors, outputs: np.ndarray, config: MNFConfig) -> int:
