@@ -17,10 +17,10 @@ CONFIG = replace(PRESETS["tiny"], mesh_cols=2, mesh_rows=2, ports=2, acc_entries
                  weight_words=60, event_fifo=3)
 CASES = {
     "drains beside the next band": (
-        Layer(c=2, h=36, w=9, k=2, r=3, s=3, pad=1, relu=True, out_bits=8),
+        Layer(c=2, h=24, w=9, k=2, r=3, s=3, pad=1, relu=True, out_bits=8),
         lambda m: m.sides == 2 and m.band_ways == 3 and m.band_passes == 3),
     "events wait for the drain": (
-        Layer(c=2, h=36, w=9, k=2, r=3, s=3, pad=1, out_bits=8),
+        Layer(c=2, h=24, w=9, k=2, r=3, s=3, pad=1, out_bits=8),
         lambda m: m.sides == 1 and m.band_passes >= 2),
     "input channels in passes": (
         Layer(c=18, h=5, w=4, k=4, r=2, s=2, out_bits=8, bias=True),
