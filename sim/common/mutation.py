@@ -288,6 +288,12 @@ def mutate(component, bench, *, name, config=None, count=300, seed=1, around=Non
     mutants = plant(emit(component, name), count, seed)
     tested = mutants.emitted if around is None else _within(mutants, component, around)
     alive = survivors(mutants, tested, bench, config=config, seed=seed, sources=sources)
+    return judge(component, mutants, alive, bench, assume=assume, matters=matters)
+
+
+def judge(component, mutants, alive, bench, *, assume=None, matters=None):
+    """A `Report` of ``mutants``, of which those numbered ``alive`` passed ``bench``; the rest as
+    for `mutate`, MutantSurvived included."""
     different, undecided = [], []
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
@@ -298,6 +304,7 @@ def mutate(component, bench, *, name, config=None, count=300, seed=1, around=Non
                 (undecided if same is None else different).append(
                     f"{number}: {mutants.faults[number - 1]} ({said})")
     if different:
-        raise MutantSurvived(f"{bench} misses {len(different)} of {len(mutants.faults)} mutants of "
-                             f"{name}:\n" + "\n".join(different))
+        raise MutantSurvived(
+            f"{bench} misses {len(different)} of {len(mutants.faults)} mutants of "
+            f"{mutants.emitted.name}:\n" + "\n".join(different))
     return Report(len(mutants.faults) - len(alive), len(alive) - len(undecided), tuple(undecided))

@@ -387,9 +387,10 @@ class _Verilator(_Limited, cocotb_runner.Verilator):
         """Of optimisation, for make."""
         level = {0: ("-O0", "-O0"), 1: ("-O1", "-O0")}.get(opt, (f"-O{opt}", "-O1"))
         # In one piece, Verilator's headers are read once: a small block then takes a fifth of the
-        # time. In many, both cores work, and the optimiser needs less memory.
+        # time. In many, both cores work, and the optimiser ends.
+        pieces = self.job.opt > 1 or "--output-split" in self.job.flags
         return [f"OPT_FAST={level[0]}", f"OPT_SLOW={level[1]}", "OPT_GLOBAL=-O2",
-                f"VM_PARALLEL_BUILDS={int(self.job.opt > 1)}"]
+                f"VM_PARALLEL_BUILDS={int(pieces)}"]
 
     def build_model(self, module, source, folder, log):
         """Verilates `module` of `source` alone and compiles it in `folder`."""

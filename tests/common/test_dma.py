@@ -19,7 +19,7 @@ RUNS = [(config, simulator) for config in CONFIGS for simulator in SIMULATORS
 def test_bench(simulator, config):
     parameters = {k: v for k, v in config.items() if k != "data_bits"}
     simulate(DMAInMemory(config["data_bits"], **parameters), "sim.common.bench_dma",
-             simulator=simulator, config={**config, "episodes": 8}, sources=(MEMORY_V,))
+             simulator=simulator, config={**config, "episodes": 4}, sources=(MEMORY_V,))
 
 
 def test_strobes():
