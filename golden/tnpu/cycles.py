@@ -102,9 +102,9 @@ class Report:
     write_beats: int
 
 
-def run(queues: Sequence[Queue], config: TNPUConfig, memory: Memory, queue_at: Sequence[int]
-        ) -> Report:
-    """One program, PU-c's and PU-f's queue, from a start of its own.
+def run(queues: Sequence[Queue], config: TNPUConfig, memory: Memory, queue_at: Sequence[int],
+        share_c: int = 0) -> Report:
+    """One program, PU-c's and PU-f's queue, from a start of its own; `share_c`: the descriptor's.
 
     Raises ValueError for a memory that the model does not cover, and if the program waits for
     tokens that nothing signals.
@@ -117,14 +117,14 @@ def run(queues: Sequence[Queue], config: TNPUConfig, memory: Memory, queue_at: S
     descriptor = -(-(sum(bits for _, bits in DESCRIPTOR_FIELDS) + 32) // config.memory_bits)
     begin = 2 + FETCH + memory.latency + descriptor - 1     # the engine sees the descriptor
     parts = ((config.rate_beats, config.rate_cycles),) * 2
-    if config.share_c:
+    if share_c:
         parts = tuple((config.rate_beats * part, config.rate_cycles * 256)      # type: ignore
-                      for part in (config.share_c, 256 - config.share_c))
+                      for part in (share_c, 256 - share_c))
     taken = tuple(np.full(len(q), -1, np.int64) for q in queues)
     ended = tuple(np.full(len(q), -1, np.int64) for q in queues)
     waited, bus_wait = np.zeros(2, np.int64), np.zeros(2, np.int64)
     end = _run(*(tuple(getattr(q, f.name) for f in fields(Queue)) for q in queues),
-               np.array(queue_at, np.int64), np.array(parts, np.int64), config.share_c > 0,
+               np.array(queue_at, np.int64), np.array(parts, np.int64), share_c > 0,
                config.queue_depth, line_bytes(INSTRUCTION_BITS, config.memory_bits) // beat, beat,
                memory.latency, begin, *taken, *ended, waited, bus_wait)
     if end < 0:

@@ -12,7 +12,7 @@ from golden.tnpu.emit_pool import bits
 from golden.tnpu.regions import blocks, step_bytes
 from golden.tnpu.stream import Stream, load, store
 from hw.tnpu.config import BLOCK
-from hw.tnpu.instruction import Buffer, Init, Op, Opcode
+from hw.tnpu.instruction import Buffer, Init, Op, Opcode, Operand
 
 
 def _tiles(layer: Layer, places: int, lanes: int) -> tuple[int, int]:
@@ -49,7 +49,7 @@ def fc_fp(stream: Stream, n: int, layer: Layer, places: int, source: str) -> Non
                           chunks=slots, stride=j_tiles * lanes * word, word_stride=words)]
             computes = [compute(
                 Opcode.LOCAL, bank, [Loop(slots, w=words), Loop(), Loop(), Loop(words, x=1, w=1)],
-                3, cfg.slot_distance, scalar=1, transpose=1, x=x * lanes, w=w,
+                3, cfg.slot_distance, operand=Operand.VALUE, transpose=1, x=x * lanes, w=w,
                 init=Init.KEEP if j0 else Init.ZERO)]
             if j1 == j_tiles:
                 computes.append(compute(Opcode.DRAIN, bank, [Loop(), Loop(slots, s=1)], 2, 0,
@@ -75,7 +75,7 @@ def fc_bp(stream: Stream, n: int, layer: Layer, places: int, target: str,
             computes = [compute(
                 Opcode.LOCAL, bank, [Loop(slots, w=lanes), Loop(), Loop(), Loop(lanes, x=1, w=1),
                                      Loop(k1 - k0, x=lanes, w=words)],
-                3, cfg.slot_distance, scalar=1, x=x * lanes, w=w,
+                3, cfg.slot_distance, operand=Operand.VALUE, x=x * lanes, w=w,
                 init=Init.KEEP if k0 else Init.ZERO)]
             if k1 == k_tiles:
                 computes.append(compute(Opcode.DRAIN, bank, [Loop(), Loop(slots, s=1)], 2, 0,
@@ -109,7 +109,7 @@ def fc_gd(stream: Stream, n: int, layer: Layer, places: int, source: str,
                 [compute(Opcode.VECTOR, bank, [
                     Loop(lanes, x=1, s=1), Loop(j1 - j0, w=1, s=lanes),
                     Loop(k1 - k0, x=lanes, s=(j1 - j0) * lanes)], 3, cfg.min_pass("f"),
-                    op=Op.AXPY, scalar=1, x=x * lanes, w=w,
+                    op=Op.AXPY, operand=Operand.VALUE, x=x * lanes, w=w,
                     init=Init.ZERO if first_instance else Init.KEEP)])
             stream.end_tile([store(f"gw{n}", offset, words, bank, 0)])
     if layer.bias:
@@ -137,9 +137,9 @@ def fc_gd_batch(stream: Stream, n: int, layer: Layer, places: int, source: str,
                               stride=inputs, word_stride=cols)]
                 places_of = [Loop(lanes, x=1, s=1), Loop(cols, w=1, s=lanes),
                              Loop(rows, x=lanes, s=cols * lanes)]
-                stream.chunk([], loads, _added(stream, bank, places_of, 3, i1 - i0,
-                                               Loop(x=rows * lanes, w=cols), i0 == 0, scalar=1,
-                                               x=x * lanes, w=w))
+                stream.chunk([], loads, _added(
+                    stream, bank, places_of, 3, i1 - i0, Loop(x=rows * lanes, w=cols), i0 == 0,
+                    operand=Operand.VALUE, x=x * lanes, w=w))
             stream.end_tile([store(f"gw{n}", (k0 * j_tiles + j0) * lanes * word,
                                    rows * cols * lanes, bank, 0)])
     if not layer.bias:
@@ -193,8 +193,9 @@ def fc_gd_chip(stream: Stream, n: int, layer: Layer, places: int, source: str, a
                               load(source, j0 * word, j1 - j0, Buffer.W, w)], [compute(
                 Opcode.VECTOR, bank, [
                     Loop(lanes, x=1, s=1), Loop(j1 - j0, w=1, s=lanes),
-                    Loop(k1 - k0, x=lanes, s=j_tiles * lanes)], 3, shortest, op=Op.AXPY, scalar=1,
-                x=x * lanes, w=w, s=at + (k0 * j_tiles + j0) * lanes, init=init)])
+                    Loop(k1 - k0, x=lanes, s=j_tiles * lanes)], 3, shortest, op=Op.AXPY,
+                operand=Operand.VALUE, x=x * lanes, w=w, s=at + (k0 * j_tiles + j0) * lanes,
+                init=init)])
     for k0, k1 in ranges(k_tiles * layer.bias, w_room):
         _, w = stream.halves()
         stream.chunk([], [load(f"e{n}", k0 * word, k1 - k0, Buffer.W, w)], [compute(

@@ -94,11 +94,14 @@ def _unpool_tile(stream: Stream, layer: Layer, bank: int, at: tuple[int, int], f
     assert pool is not None
     (x, w), parts, shortest = at, BLOCK // cfg.lanes, cfg.min_pass("c")
     line, out_line = layer.wo * parts, layer.out_w * parts
-    loops = [Loop(parts, x=1, w=1, s=1), Loop(layer.out_w, x=parts, w=parts, s=pool.s * parts),
-             Loop(last - first, x=out_line, w=out_line, s=pool.s * line),
+    units = cfg.x_units("c")
+    loops = [Loop(parts, x=units, w=1, s=1),
+             Loop(layer.out_w, x=parts * units, w=parts, s=pool.s * parts),
+             Loop(last - first, x=out_line * units, w=out_line, s=pool.s * line),
              Loop(pool.k, s=parts), Loop(pool.k, s=line)]
     scale = bits(1 / pool.k**2)
-    how = ({"op": Op.ROUTE, "x": x} if pool.kind == "max" else {"op": Op.AXPY, "imm": scale})
+    how = ({"op": Op.ROUTE, "x": x * units} if pool.kind == "max"
+           else {"op": Op.AXPY, "imm": scale})
     out_of = [compute(Opcode.VECTOR, bank, [Loop(words, s=1)], 2, shortest, op=Op.CLEAR),
               compute(Opcode.VECTOR, bank, loops, 3, shortest, w=w, **how)]
     if layer.relu:

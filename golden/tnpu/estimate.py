@@ -13,6 +13,7 @@ from golden.tnpu.assemble import instruction_beats
 from golden.tnpu.nest import duration
 from golden.tnpu.program import Piece, Program
 from golden.tnpu.timing import multiplications
+from hw.tnpu.config import TNPUConfig
 from hw.tnpu.instruction import LOOPS
 
 
@@ -57,7 +58,8 @@ def cost(program: Program, unit: str, piece: Piece) -> Cost:
 
 
 def phases(program: Program) -> dict[tuple[str, str], Cost]:
-    """Costs by unit and phase, of an instance that is not the first one."""
+    """Costs by unit and phase, of an instance that is not the first one; not of a pool's program,
+    whose pieces are layers."""
     out: dict[tuple[str, str], Cost] = {}
     for unit, pieces in program.queues.items():
         for piece in pieces:
@@ -66,16 +68,23 @@ def phases(program: Program) -> dict[tuple[str, str], Cost]:
     return out
 
 
-def instance(costs: dict[tuple[str, str], Cost], schedule: str, rate: float, split: float = 0.5
-             ) -> float:
-    """Cycles of an instance in a long batch. `split`: PU-c's part of the bus in ``separate``."""
+def pooled(cfg: TNPUConfig) -> float:
+    """PU-c's part of the rows of PEs."""
+    return cfg.rows("c") / (cfg.rows("c") + cfg.rows("f"))
+
+
+def instance(costs: dict[tuple[str, str], Cost], schedule: str, rate: float, split: float = 0.5,
+             pool: float = 1.0) -> float:
+    """Cycles of an instance in a long batch. `split`: PU-c's part of the bus in ``separate``;
+    `pool`: of a convolution in ``time_multiplexed`` (`pooled`)."""
     c = {phase: costs.get(("c", phase), Cost()) for phase in ("FP", "BP", "GD")}
     f = {phase: costs.get(("f", phase), Cost()) for phase in ("FP", "BP", "GD")}
     if schedule == "sosm":
         both_c, both_f = c["FP"] + c["BP"] + c["GD"], f["FP"] + f["BP"] + f["GD"]
         return max(both_c.compute, both_f.compute, (both_c.beats + both_f.beats) / rate)
     if schedule == "time_multiplexed":
-        return sum(block.time(rate) for block in (*c.values(), *f.values()))
+        return (sum(max(block.compute * pool, block.beats / rate) for block in c.values())
+                + sum(block.time(rate) for block in f.values()))
     rate_c, rate_f = (rate * split, rate * (1 - split)) if schedule == "separate" else (rate, rate)
     beside = max(c["BP"].time(rate_c), f["GD"].time(rate_f))
     if schedule == "conventional":

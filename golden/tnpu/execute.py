@@ -16,7 +16,7 @@ from golden.tnpu.arithmetic import canonical
 from golden.tnpu.assemble import instruction_beats, read_queue
 from golden.tnpu.nest import walk
 from hw.tnpu.config import TNPUConfig
-from hw.tnpu.instruction import Bound, Buffer, Init, Op, Opcode
+from hw.tnpu.instruction import Bound, Buffer, Init, Op, Opcode, Operand
 
 
 class Deadlock(RuntimeError):
@@ -80,7 +80,7 @@ class Unit:
         groups = len(read)
         for g in range(groups):
             x = np.zeros((read.shape[1], self.rows), np.float32)
-            x[read[g]] = self.x[nest["x"][g][read[g]]]
+            x[read[g]] = self.x.reshape(-1, self.rows)[nest["x"][g][read[g]]]
             weights = self._w_words(f, nest["w"][g, 0] + np.arange(self.rows))
             sums = self._start(f, s, nest["s"][g], g)
             _chain(sums, x, np.ascontiguousarray(weights))
@@ -93,12 +93,12 @@ class Unit:
         flat = read.reshape(-1)
         w[flat] = self._w_words(f, nest["w"].reshape(-1)[flat])
         x = nest["x"].reshape(-1)
-        if not f["scalar"]:
+        if f["operand"] == Operand.IMM:
             a = np.full((len(x), self.rows), np.uint32(f["imm"]), np.uint32).view(np.float32)
-        elif self.unit == "c":
-            a = self.x[x]
+        elif f["operand"] == Operand.ROWS:
+            a = self.x.reshape(-1, self.rows)[x]
         else:
-            a = self.x.reshape(-1)[x].reshape(-1, 1)
+            a = np.repeat(self.x.reshape(-1)[x], self.rows).reshape(-1, self.rows)
         if f["init"] == Init.ZERO:
             self.slots[:issues] = 0
         _products(self.slots, np.ascontiguousarray(a), w, issues)
@@ -126,9 +126,11 @@ class Unit:
         if op is Op.MASK:
             return np.where(w > 0, sums, np.float32(0)).astype(np.float32)
         if op is Op.ROUTE:
-            return np.where(self.x[x].view(np.uint32) == group, sums + w, sums)
-        a = (self.x.reshape(-1)[x][:, None] if f["scalar"]
-             else np.uint32(f["imm"]).view(np.float32))
+            words = self.x[x // self.cfg.x_units(self.unit)]
+            return np.where(words.view(np.uint32) == group, sums + w, sums)
+        a = {Operand.IMM: lambda: np.uint32(f["imm"]).view(np.float32),
+             Operand.ROWS: lambda: self.x.reshape(-1, self.rows)[x, :1],
+             Operand.VALUE: lambda: self.x.reshape(-1)[x][:, None]}[Operand(f["operand"])]()
         s, b = (sums, w) if op is Op.AXPY else (w, sums)
         return (s + (a * b).astype(np.float32)).astype(np.float32)
 

@@ -44,6 +44,11 @@ class Program:
     descriptor_at: int
     queue_at: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def share_c(self) -> int:
+        """Of 256 parts of the bus PU-c's own; 0: one bus for both units."""
+        return self.config.share_c if self.schedule == "separate" else 0
+
     def count(self, unit: str) -> int:
         return sum(len(piece.instructions) for piece in self.queues[unit])
 
@@ -65,7 +70,8 @@ class Program:
         """The descriptor in memory, its CRC included."""
         return descriptor_bytes({
             "queue_c": self.queue_at["c"], "count_c": self.count("c"), "offset": 0,
-            "queue_f": self.queue_at["f"], "count_f": self.count("f")}, self.config.memory_bits)
+            "queue_f": self.queue_at["f"], "count_f": self.count("f"),
+            "share_c": self.share_c}, self.config.memory_bits)
 
     def image(self, parameters: Parameters, inputs: np.ndarray, targets: np.ndarray
               ) -> np.ndarray:

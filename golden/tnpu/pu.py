@@ -9,7 +9,7 @@ import numpy as np
 from golden.tnpu import fp32
 from golden.tnpu.fp32 import F32, add, multiply
 from hw.tnpu.config import TNPUConfig
-from hw.tnpu.instruction import Init, Op, Opcode
+from hw.tnpu.instruction import Init, Op, Opcode, Operand
 
 MINUS_ZERO = np.float32(-0.0)
 
@@ -89,16 +89,15 @@ class PU:
 
     def _row_operands(self, setting: Mapping[str, Any], issue: Mapping[str, Any]) -> F32:
         """Of each row, [rows]."""
-        used = setting["opcode"] == Opcode.STREAM or setting.get("scalar")
+        stream, operand = setting["opcode"] == Opcode.STREAM, setting.get("operand", Operand.IMM)
         if issue.get("x_zero"):
             bits: Any = [0] * self.rows
-        elif not used:
-            bits = [setting.get("imm", 0)] * self.rows
-        elif self.unit == "f":
-            word, lane = divmod(issue.get("x", 0), self.cfg.lanes)
-            bits = [self.memories.x[word, lane]]
+        elif stream or operand == Operand.ROWS:
+            bits = self.memories.x.reshape(-1, self.rows)[issue.get("x", 0)]
+        elif operand == Operand.VALUE:
+            bits = [self.memories.x.reshape(-1)[issue.get("x", 0)]] * self.rows
         else:
-            bits = self.memories.x[issue.get("x", 0)]
+            bits = [setting.get("imm", 0)] * self.rows
         return fp32.from_bits(bits)
 
     def _sum(self, setting: Mapping[str, Any], issue: Mapping[str, Any],
@@ -137,8 +136,7 @@ class PU:
         if op == Op.MASK:
             return fp32.canonical(np.where(w > 0, s, np.float32(0)))
         if op == Op.ROUTE:
-            x = issue.get("x", 0)
-            numbers = self.memories.x[x // self.cfg.lanes if self.unit == "f" else x]
+            numbers = self.memories.x[issue.get("x", 0) // self.cfg.x_units(self.unit)]
             routed = np.where(numbers == issue.get("group", 0), w, MINUS_ZERO)
             return add(s, multiply(np.float32(not issue.get("x_zero")), routed))
         a = self._row_operands(setting, issue)[0]

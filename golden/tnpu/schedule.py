@@ -5,8 +5,9 @@ in PU-c's queue. PU-f's is always FP, BP, GD of one instance after the other.
 
 `sosm` runs ahead: with three live instances FP-c of instances 0 and 1, and then FP of i + 2, BP of
 i, GD of i: no slot is empty but the first and the last ones (Fig. 5(b)). `conventional` is the same
-with one live instance (Fig. 5(a)). `time_multiplexed` lets one unit run at a time, as DaDianNao
-does. `separate` is the conventional order on units that share the bus by fixed parts, as DNPU.
+with one live instance (Fig. 5(a)). `time_multiplexed` makes both units one pool that works at one
+layer at a time, as DaDianNao does (`golden/tnpu/pool.py`). `separate` is the conventional order on
+units that have fixed parts of the bus, as DNPU.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ class Block(NamedTuple):
 
     phase: str
     instance: int
+    lent: bool = False      # PU-f's part of PU-c's layers
 
 
 def check(schedule: str, live: int) -> None:
@@ -63,7 +65,7 @@ def slots(batch: int, live: int, multiplexed: bool = False) -> list[dict[str, Bl
         for unit, queue in queues.items():
             if not queue:
                 continue
-            phase, n = queue[0]
+            phase, n, _ = queue[0]
             needs = {("c", "BP"): [("f", Block("GD" if multiplexed else "BP", n))],
                      ("f", "FP"): [("c", Block("FP", n))]}.get((unit, phase), [])
             if unit == "c" and phase == "FP" and n >= live:

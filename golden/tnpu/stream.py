@@ -147,7 +147,7 @@ class Stream:
         self.wait_for(self.token(Token.STORED))
 
     def halves(self) -> tuple[int, int]:
-        """Where this half of X (a scalar in PU-f) and of W begin."""
+        """Where this half of X and of W begin, words."""
         x, w, _ = self.cfg.words(self.unit)
         lanes = self.cfg.lanes
         x_half, w_half = x // 2 // lanes * lanes, w // 2 // lanes * lanes

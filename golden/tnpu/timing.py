@@ -6,6 +6,7 @@ Blocks share their instructions, so these are looked at once, however large the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from golden.tnpu.assemble import Instruction
 from golden.tnpu.program import Program
 from golden.tnpu.schedule import Block
 from hw.tnpu.config import TNPUConfig
-from hw.tnpu.instruction import LOOPS, Opcode
+from hw.tnpu.instruction import LOOPS, Opcode, Operand
 
 COLUMNS = 10        # of `cycles.Queue`
 ADDRESS = 6
@@ -49,7 +50,8 @@ def multiplications(one: Instruction, cfg: TNPUConfig, unit: str) -> int:
     if one.transfer or not cycles.multiplies({"opcode": one.opcode, **_op(one)}):
         return 0
     groups, issues = one.groups()
-    rows = 1 if one.opcode == Opcode.VECTOR else cfg.rows(unit)
+    alike = one.opcode == Opcode.VECTOR or one.fields.get("operand") == Operand.VALUE
+    rows = 1 if alike else cfg.rows(unit)
     return groups * issues * rows * cfg.lanes
 
 
@@ -102,9 +104,12 @@ def time(program: Program, memory: Memory = Memory()) -> Timed:        # noqa: B
     """Runs the model. Raises ValueError for a memory that it does not cover."""
     queues, blocks, products = zip(*(_queue(program, unit) for unit in cycles.UNITS), strict=True)
     report = cycles.run(queues, program.config, memory,
-                        [program.queue_at[unit] for unit in cycles.UNITS])
-    spans = [Span(unit, block, int(report.taken[u][low:high].min()),
-                  int(report.ended[u][low:high].max()))
-             for u, unit in enumerate(cycles.UNITS) for block, low, high in blocks[u]
-             if block.phase != "start"]
+                        [program.queue_at[unit] for unit in cycles.UNITS], program.share_c)
+    spans = []
+    for u, unit in enumerate(cycles.UNITS):
+        for block, pieces in groupby(blocks[u], key=lambda piece: piece[0]):
+            at = [slice(low, high) for _, low, high in pieces]
+            if block.phase != "start":
+                spans.append(Span(unit, block, min(int(report.taken[u][s].min()) for s in at),
+                                  max(int(report.ended[u][s].max()) for s in at)))
     return Timed(report, tuple(spans), dict(zip(cycles.UNITS, products, strict=True)))

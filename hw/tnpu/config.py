@@ -25,7 +25,9 @@ CAUSES = tuple(cause.name.lower() for cause in Cause)       # PE-cycles
 class TNPUConfig:
     """One TNPU instance. Buffers in words of `lanes` fp32 values, latencies in cycles."""
 
-    lanes: int = 16             # columns of the grid and rows of PU-c; PU-f is one row
+    lanes: int = 16             # columns of the grid
+    rows_c: int = 0             # rows of PU-c; 0: as many as columns
+    rows_f: int = 1             # rows of PU-f
     slots: int = 32             # local sums per PE
     mul_latency: int = 3
     add_latency: int = 4
@@ -39,7 +41,7 @@ class TNPUConfig:
     queue_depth: int = 8        # instructions decoded ahead, per unit
     rate_beats: int = 171       # the memory bus: so many beats ...
     rate_cycles: int = 256      # ... in so many cycles, reads and writes together
-    share_c: int = 0            # of 256 parts of the bus kept for PU-c, the rest for PU-f; 0: both
+    share_c: int = 128          # of 256 parts of the bus PU-c's own, where programs divide it
     addr_bits: int = 32
 
     def __post_init__(self):
@@ -50,6 +52,10 @@ class TNPUConfig:
                                 ("addr_bits", 16, 64)):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must be {low} to {high}, not {getattr(self, name)}")
+        for unit, rows in (("c", self.rows_c or self.lanes), ("f", self.rows_f)):
+            if rows not in (1, 2, 4, 8, 16) or rows > self.lanes:
+                raise ValueError(f"rows_{unit} must be a power of two up to lanes ({self.lanes}), "
+                                 f"not {rows}")
         for kind in "xws":
             for unit in "cf":
                 name = f"{kind}_words_{unit}"
@@ -57,11 +63,17 @@ class TNPUConfig:
                 if not 2 * self.lanes <= words <= 1 << 16 or words % self.lanes:
                     raise ValueError(f"{name} must be a multiple of lanes ({self.lanes}) from "
                                      f"{2 * self.lanes} to 65536, not {words}")
+        for name, most in (("x_words_c", (1 << 16) * self.rows("c") // self.lanes),
+                           ("x_words_f", (1 << 16) // self.lanes)):
+            if getattr(self, name) > most:
+                raise ValueError(f"{name} must be at most {most}: X is addressed in 16 bits, by "
+                                 f"{'rows' if name[-1] == 'c' else 'values'}, not "
+                                 f"{getattr(self, name)}")
         if not 1 <= self.rate_beats <= self.rate_cycles <= 4096:
             raise ValueError(f"rate_beats must be 1 to rate_cycles ({self.rate_cycles}), and that "
                              f"at most 4096, not {self.rate_beats}")
-        if not 0 <= self.share_c < 256:
-            raise ValueError(f"share_c must be 0 (shared) to 255, not {self.share_c}")
+        if not 1 <= self.share_c <= 255:
+            raise ValueError(f"share_c must be 1 to 255, not {self.share_c}")
 
     @property
     def memory_bits(self):
@@ -75,7 +87,7 @@ class TNPUConfig:
     @property
     def multipliers(self):
         """PU-c and PU-f."""
-        return self.lanes * self.lanes + self.lanes
+        return (self.rows("c") + self.rows("f")) * self.lanes
 
     @property
     def slot_distance(self):
@@ -84,7 +96,11 @@ class TNPUConfig:
 
     def rows(self, unit):
         """Rows of PEs of unit "c" or "f"."""
-        return self.lanes if unit == "c" else 1
+        return (self.rows_c or self.lanes) if unit == "c" else self.rows_f
+
+    def x_units(self, unit):
+        """Addresses of X to a word: X is addressed in units of a value for each row."""
+        return self.lanes // self.rows(unit)
 
     def words(self, unit):
         """Words of X, W and of each bank of S."""
@@ -103,6 +119,6 @@ PRESETS = {
                         x_words_f=512, w_words_f=1024, s_words_f=256),
     # As small as it gets.
     "tiny": TNPUConfig(lanes=2, slots=5, mul_latency=2, add_latency=3, x_words_c=2048,
-                       w_words_c=4096, s_words_c=1024, x_words_f=128, w_words_f=256, s_words_f=64,
+                       w_words_c=4096, s_words_c=1024, x_words_f=512, w_words_f=4096, s_words_f=256,
                        semaphores=24, queue_depth=3, rate_beats=3, rate_cycles=5),
 }

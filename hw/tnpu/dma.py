@@ -15,6 +15,7 @@ from .layouts import burst_layout, fetch_layout, fill_layout, instruction_layout
 
 UNITS = 2
 REQUESTS = 2 * UNITS        # PU-c's and PU-f's DMA, then their queues
+PARTS = 256                 # of the bus
 
 
 def finish_layout(cfg: TNPUConfig):
@@ -25,12 +26,15 @@ def finish_layout(cfg: TNPUConfig):
 class Rate(wiring.Component):
     """Who may use the bus: a debt of beats that time pays off.
 
-    ``rate_beats`` beats in ``rate_cycles`` cycles, reads and writes together; with ``share_c`` each
+    ``rate_beats`` beats in ``rate_cycles`` cycles, reads and writes together; with a ``share`` each
     unit has its part and a debt of its own. A burst may be granted while the debt is less than what
     a cycle pays off.
 
     Members
     -------
+    share : In(8)
+        Of `PARTS` parts of the bus PU-c's, the rest PU-f's; 0: one bus for both. Counts from the
+        next cycle on.
     allowed : Out(UNITS)
     granted : In(UNITS)
         At most one.
@@ -39,24 +43,27 @@ class Rate(wiring.Component):
 
     def __init__(self, cfg: TNPUConfig):
         self.cfg = cfg
-        super().__init__({"allowed": Out(UNITS), "granted": In(UNITS),
+        super().__init__({"share": In(8), "allowed": Out(UNITS), "granted": In(UNITS),
                           "beats": In(range(BURST + 1))})
 
     def elaborate(self, platform):
         m = Module()
-        cfg = self.cfg
-        if not cfg.share_c:
-            self._debt(m, self.granted.any(), cfg.rate_beats, cfg.rate_cycles, self.allowed)
-            return m
-        for unit, part in enumerate((cfg.share_c, 256 - cfg.share_c)):
-            self._debt(m, self.granted[unit], cfg.rate_beats * part, cfg.rate_cycles * 256,
-                       self.allowed[unit])
+        common, may = Signal(), Signal(UNITS)       # one debt, PU-c's, is both units'
+        m.d.sync += common.eq(self.share == 0)
+        self._debt(m, 0, Mux(self.share == 0, PARTS, self.share),
+                   self.granted[0] | common & self.granted[1], may[0])
+        self._debt(m, 1, PARTS - self.share, self.granted[1], may[1])
+        m.d.comb += self.allowed.eq(Mux(common, may[0].replicate(UNITS), may))
         return m
 
-    def _debt(self, m, granted, earned, price, allowed):
-        debt = Signal(range(BURST * price + earned + 1))
-        after = Signal(len(debt) + 1)
-        m.d.comb += [allowed.eq((debt < earned).replicate(len(allowed))),
+    def _debt(self, m, unit, part, granted, allowed):
+        """A debt that ``part`` of `PARTS` of the bus pays off, counted in parts of a beat."""
+        price, most = PARTS * self.cfg.rate_cycles, PARTS * self.cfg.rate_beats
+        earned = Signal(range(most + 1), name=f"earned_{unit}")
+        debt = Signal(range(BURST * price + most + 1), name=f"debt_{unit}")
+        after = Signal(len(debt) + 1, name=f"after_{unit}")
+        m.d.sync += earned.eq(part * self.cfg.rate_beats)
+        m.d.comb += [allowed.eq(debt < earned),
                      after.eq(debt + Mux(granted, self.beats * price, 0))]
         m.d.sync += debt.eq(Mux(after > earned, after - earned, 0))
 
@@ -76,6 +83,8 @@ class DMA(wiring.Component):
 
     Members
     -------
+    share : In(8)
+        As `Rate` has it.
     request : In(stream.Signature(burst_layout(cfg))).array(REQUESTS)
     read_command, read_data, write_command, write_data, write_done
         As an engine has them; ``write_data`` must always be ready while a region is open.
@@ -96,6 +105,7 @@ class DMA(wiring.Component):
         beats = stream.Signature(beat_layout(cfg.memory_bits))
         line = data.StructLayout({"valid": 1, "instruction": instruction_layout()})
         super().__init__({
+            "share": In(8),
             "request": In(stream.Signature(burst_layout(cfg))).array(REQUESTS),
             "read_command": Out(command),
             "read_data": In(beats),
@@ -137,7 +147,7 @@ class DMA(wiring.Component):
             chosen.burst.eq(pick(grant, [request.payload for request in self.request])),
             chosen.queue.eq(grant[UNITS:].any()), chosen.unit.eq(grant[1::2].any()),
             rate.granted.eq(Cat(grant[k::UNITS].any() for k in range(UNITS))),
-            rate.beats.eq(chosen.burst.beats),
+            rate.beats.eq(chosen.burst.beats), rate.share.eq(self.share),
         ]
         with m.If(grant.any()):
             m.d.sync += after.eq(-(grant << 1))

@@ -95,7 +95,8 @@ class Engine(wiring.Component):
         for name in ("read_command", "write_command", "write_data"):
             wiring.connect(m, getattr(dma, name), wiring.flipped(getattr(self, name)))
         wiring.connect(m, wiring.flipped(self.read_data), dma.read_data)
-        m.d.comb += dma.write_done.eq(self.write_done)
+        m.d.comb += [dma.write_done.eq(self.write_done),
+                     dma.share.eq(self.descriptor.p.share_c)]
 
     def _run(self, m, controls, dma, semaphores):
         """A descriptor from its first cycle until every instruction of both queues has ended."""

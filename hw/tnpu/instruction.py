@@ -31,6 +31,14 @@ class Op(IntEnum):
     CLEAR = 4       # +0.0
 
 
+class Operand(IntEnum):
+    """The row operand of LOCAL and VECTOR (VECTOR's is row 0's)."""
+
+    IMM = 0
+    ROWS = 1        # X: a value for each row, as in STREAM
+    VALUE = 2       # X: one value for all
+
+
 class Init(IntEnum):
     """What the first group's sums start from."""
 
@@ -65,7 +73,7 @@ FIELDS = [
     ("relu", 1),
     ("transpose", 1),
     ("op", 3),
-    ("scalar", 1),
+    ("operand", 2),
     ("imm", 32),
     ("bound", 2),
     ("rows", COORDINATE),
@@ -97,4 +105,5 @@ DESCRIPTOR_FIELDS = [
     ("count_f", 32),
     ("queue_f", 64),
     ("offset", 64),     # added to addresses marked relative
+    ("share_c", 8),     # of 256 parts of the bus PU-c's own, the rest PU-f's; 0: one bus for both
 ]

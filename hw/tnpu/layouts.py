@@ -46,7 +46,7 @@ def row_layout(cfg):
 def setting_layout():
     """What holds for a whole instruction: from its first read until its last sum is in S."""
     return data.StructLayout({
-        "opcode": 4, "op": 3, "scalar": 1, "imm": 32, "transpose": 1,
+        "opcode": 4, "op": 3, "operand": 2, "imm": 32, "transpose": 1,
     })
 
 

@@ -11,12 +11,17 @@ from hw.common.numeric import adder_tree
 from hw.common.shared import Shared
 
 from .delay import delayed
-from .instruction import ADDRESS, Init, Op, Opcode
+from .instruction import ADDRESS, Init, Op, Opcode, Operand
 from .lane import Lane, is_nan
 from .layouts import X, Y, issue_layout, row_layout, setting_layout
 from .row import Row
 
 ONE = 0x3F80_0000
+
+
+def _bits(count):
+    """Address bits for so many."""
+    return (count - 1).bit_length()
 
 
 def sums_signature(cfg):
@@ -27,7 +32,7 @@ def sums_signature(cfg):
 class PU(wiring.Component):
     """``rows`` rows of ``lanes`` PEs between the buffers.
 
-    An issue of cycle t reads the buffers in t (row r's bank of X in t + r·add_latency unless the
+    An issue of cycle t reads the buffers in t (row r's banks of X in t + r·add_latency unless the
     opcode is LOCAL or VECTOR) and its sum is at ``sums`` in t + E, E = `latency`. One issue per
     cycle. Who issues keeps two issues apart that need each other's sums: E + 1 cycles in S,
     add_latency + 1 in a slot.
@@ -77,7 +82,7 @@ class PU(wiring.Component):
         b, entry = self._lanes(m)
         first = self._step(m, is_local, is_vector)
         rows = [Shared(Row, self.cfg) for _ in range(self.rows)]
-        x_data = self._row_operands(m)
+        x_data = self._row_operands(m, rows, at_once)
         route = is_vector & (setting.op == Op.ROUTE)
         for r, row in enumerate(rows):
             m.submodules[f"row_{r}"] = row
@@ -85,7 +90,7 @@ class PU(wiring.Component):
             m.d.comb += [
                 row.skewed.eq(above.passed if above else first),
                 row.direct.eq(first), row.is_direct.eq(at_once), row.take.eq(issue.take[r]),
-                row.use_x.eq(~at_once | setting.scalar & ~route),
+                row.use_x.eq(~at_once | (setting.operand != Operand.IMM) & ~route),
                 row.imm.eq(Mux(route, ONE, setting.imm)), row.x_data.eq(x_data[r]),
             ]
             if r:       # only LOCAL works in all rows at once
@@ -94,7 +99,6 @@ class PU(wiring.Component):
             for c in range(self.cfg.lanes):
                 m.d.comb += [row.b[c].eq(b[c]),
                              row.p_in[c].eq(above.o[c] if above else entry[c])]
-        self._addresses(m, rows, at_once)
         self._write_back(m, rows[-1])
         return m
 
@@ -120,21 +124,31 @@ class PU(wiring.Component):
                         m.d.comb += ctrl.y.eq(Y.PRODUCT)
         return step
 
-    def _addresses(self, m, rows, at_once):
-        """Those of X's banks: row by row in PU-c, of the word that holds the scalar in PU-f."""
-        for r in range(self.cfg.lanes):
-            if self.unit == "f":
-                m.d.comb += self.x_addr[r].eq(self.issue.x >> (self.cfg.lanes - 1).bit_length())
-            else:
-                m.d.comb += self.x_addr[r].eq(Mux(at_once, self.issue.x, rows[r].skewed.x))
+    def _row_operands(self, m, rows, at_once):
+        """What each row reads of X. Bank l is row l mod R's: no two rows meet in one."""
+        issue, count, units = self.issue, self.rows, self.cfg.x_units(self.unit)
+        by_value, one = Signal(), Signal(32)            # one value for all rows
+        if count > 1:       # a single row's values are its units
+            m.d.comb += [by_value.eq(at_once & (self.setting.operand == Operand.VALUE)),
+                         one.eq(self._part(m, self.x_data, issue.x, "lane"))]
+        operands = []
+        for r, row in enumerate(rows):
+            unit, word = Signal(ADDRESS, name=f"x_unit_{r}"), Signal(ADDRESS, name=f"x_word_{r}")
+            m.d.comb += [unit.eq(Mux(at_once, issue.x, row.skewed.x)),
+                         word.eq(Mux(by_value, issue.x >> _bits(self.cfg.lanes),
+                                     unit >> _bits(units)))]
+            m.d.comb += [addr.eq(word) for addr in self.x_addr[r::count]]
+            operands.append(Mux(by_value, one,
+                                self._part(m, self.x_data[r::count], unit, f"part_{r}")))
+        return operands
 
-    def _row_operands(self, m):
-        """What each row reads of X."""
-        if self.unit == "c":
-            return list(self.x_data)
-        lane = Signal(range(self.cfg.lanes))
-        m.d.sync += lane.eq(self.issue.x)
-        return [Array(self.x_data)[lane]]
+    def _part(self, m, values, address, name):
+        """Of the values of a word, a power of two, the one that ``address``' lowest bits chose."""
+        if len(values) == 1:
+            return values[0]
+        part = Signal(range(len(values)), name=name)
+        m.d.sync += part.eq(address)
+        return Array(values)[part]
 
     def _lanes(self, m):
         """The words ``b`` and ``entry``, the latter mul_latency later: as it enters the adders."""

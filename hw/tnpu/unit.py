@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from .buffers import SBuffer, WBuffer, XBuffer
-from .instruction import Buffer, Init, Op, Opcode
+from .instruction import Buffer, Init, Op, Opcode, Operand
 from .layouts import fetch_layout, fill_layout, issue_layout, setting_layout
 from .pu import PUc, PUf
 
@@ -78,17 +78,18 @@ class Unit(wiring.Component):
         """Which buffers' words this cycle's issue needs."""
         issue, opcode, op = self.issue, self.setting.opcode, self.setting.op
         uses = {name: Signal(name=f"uses_{name}") for name in "xws"}
+        of_x = self.setting.operand != Operand.IMM
         with m.If(issue.valid):
             with m.Switch(opcode):
                 with m.Case(Opcode.STREAM):
                     m.d.comb += [uses["x"].eq(1), uses["s"].eq(1)]
                 with m.Case(Opcode.LOCAL):
-                    m.d.comb += [uses["x"].eq(self.setting.scalar), uses["w"].eq(1)]
+                    m.d.comb += [uses["x"].eq(of_x), uses["w"].eq(1)]
                 with m.Case(Opcode.DRAIN):
                     m.d.comb += uses["s"].eq(1)
                 with m.Case(Opcode.VECTOR):
                     m.d.comb += [
-                        uses["x"].eq((op == Op.ROUTE) | self.setting.scalar
+                        uses["x"].eq((op == Op.ROUTE) | of_x
                                      & ((op == Op.AXPY) | (op == Op.SWAP))),
                         uses["w"].eq(op != Op.CLEAR), uses["s"].eq(op != Op.CLEAR)]
                 with m.Case(Opcode.POOL):
@@ -104,12 +105,16 @@ class Unit(wiring.Component):
         return uses
 
     def _judge(self, m, uses):
-        """Addresses against the buffers' sizes; X's in PU-f is that of a value."""
+        """Addresses against the buffers' sizes; X's is that of a value for each row, or of one."""
         issue, fill, fetch = self.issue, self.fill, self.fetch
         words = dict(zip("xws", self.cfg.words(self.unit), strict=True))
-        values = words["x"] * (self.cfg.lanes if self.unit == "f" else 1)
+        units = words["x"] * self.cfg.x_units(self.unit)
+        opcode, by_value = self.setting.opcode, Signal()
+        m.d.comb += by_value.eq((self.setting.operand == Operand.VALUE)
+                                & ((opcode == Opcode.LOCAL) | (opcode == Opcode.VECTOR)))
         beyond = [
-            uses["x"] & (issue.x >= values), uses["w"] & (issue.w >= words["w"]),
+            uses["x"] & (issue.x >= Mux(by_value, words["x"] * self.cfg.lanes, units)),
+            uses["w"] & (issue.w >= words["w"]),
             uses["s"] & (issue.s >= words["s"]),
             issue.valid & issue.write & (issue.to >= words["s"]),
             fetch.valid & (fetch.word >= words["s"]),

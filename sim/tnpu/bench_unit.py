@@ -4,7 +4,7 @@ import numpy as np
 from cocotb.triggers import RisingEdge
 
 from golden.tnpu import pu as golden
-from hw.tnpu.instruction import Buffer, Init, Opcode
+from hw.tnpu.instruction import Buffer, Init, Opcode, Operand
 from hw.tnpu.layouts import fetch_layout, fill_layout, issue_layout, setting_layout
 from sim.common.bench import bench_config, rng, start
 from sim.tnpu.bench_pu import numbers, packer
@@ -109,13 +109,14 @@ async def errors_are_seen(dut):
     bench = Bench(dut)
     await start(dut)
     x, w, s, _ = bench.sizes.values()
-    x *= bench.cfg.lanes if bench.unit == "f" else 1
-    stream, local = {"opcode": Opcode.STREAM}, {"opcode": Opcode.LOCAL, "scalar": 1}
+    values, x = x * bench.cfg.lanes, x * bench.cfg.x_units(bench.unit)
+    stream, local = ({"opcode": Opcode.STREAM}, {"opcode": Opcode.LOCAL, "operand": Operand.ROWS})
+    value = local | {"operand": Operand.VALUE}
     ranges = [
         (stream, {"issue": {"valid": 1, "x": x}}), (stream, {"issue": {"valid": 1, "s": s}}),
         (stream, {"issue": {"valid": 1, "write": 1, "to": s}}),
         (stream, {"issue": {"take": 1, "w": w}}), (local, {"issue": {"valid": 1, "w": w}}),
-        (local, {"issue": {"valid": 1, "x": x}}),
+        (local, {"issue": {"valid": 1, "x": x}}), (value, {"issue": {"valid": 1, "x": values}}),
         ({"opcode": Opcode.POOL}, {"issue": {"valid": 1, "w": w}}),
         *((stream, {"fill": {"valid": 1, "buffer": buffer, "word": size}})
           for buffer, size in bench.sizes.items()),
@@ -128,6 +129,7 @@ async def errors_are_seen(dut):
         (stream, {"valid": 1, "x": x, "x_zero": 1}), (stream, {"x": x, "w": w, "s": s, "to": s}),
         (stream, {"valid": 1, "init": Init.ZERO, "s": s, "w": w}),
         (local, {"valid": 1, "w": w, "w_zero": 1, "s": s, "to": s}),
+        (value, {"valid": 1, "x": values - 1}),
         ({"opcode": Opcode.POOL}, {"valid": 1, "index": 1, "w": w, "x": x}),
     ]
     for setting, issue in harmless:

@@ -87,5 +87,7 @@ FACTS: dict[str, Fact] = {
     "max pooling, windows that overlap": _conv(lambda layer: bool(
         layer.pool and layer.pool.kind == "max" and layer.pool.s < layer.pool.k)),
     "average pooling": _conv(lambda layer: bool(layer.pool and layer.pool.kind == "avg")),
+    "PU-f works at a convolution": lambda batch: any(
+        piece.block.lent for piece in batch.program.queues["f"]),
     "strided transfers": _instruction(lambda one: one.transfer and one.fields["chunks"] > 1),
 }

@@ -1,5 +1,5 @@
 """Random instructions for a PU, as the buffer controller would issue them; see `golden.tnpu.pu`."""
-from hw.tnpu.instruction import Init, Op, Opcode
+from hw.tnpu.instruction import Init, Op, Opcode, Operand
 
 
 class Issues:
@@ -26,7 +26,7 @@ class Issues:
         self.now = max(self.now, since + cycles)
 
     def x(self):
-        return self.r.randrange(self.words * (self.cfg.lanes if self.unit == "f" else 1))
+        return self.r.randrange(self.words * self.cfg.x_units(self.unit))
 
     def word(self):
         return self.r.randrange(self.words)
@@ -117,5 +117,5 @@ def instructions(cfg, unit, words, count, r):
         i = Issues(cfg, unit, words, r, tight=r.random() < 0.5)
         i.relu, i.written = r.getrandbits(1), n > 0
         KINDS[opcode](i)
-        yield {"opcode": opcode, "op": r.choice(list(Op)), "scalar": r.getrandbits(1),
+        yield {"opcode": opcode, "op": r.choice(list(Op)), "operand": r.choice(list(Operand)),
                "imm": r.getrandbits(32)}, i.list

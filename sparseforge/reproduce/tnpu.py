@@ -8,7 +8,6 @@ what it leaves out. What is swept is in the closed form (`tnpu_sweeps.py`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache, partial
 from math import prod
 from pathlib import Path
@@ -34,6 +33,7 @@ from sparseforge.reproduce.tnpu_sweeps import (
     costs,
     gradients,
     ideal,
+    multiplexed,
     rate,
     ratios,
     reuse,
@@ -56,9 +56,8 @@ def modelled(name: str, schedule: str) -> dict[str, Any]:
 
 
 def _modelled(name: str, schedule: str) -> dict[str, Any]:
-    cfg = replace(PAPER, share_c=128) if schedule == "separate" else PAPER
     began = process_time()
-    report = timing.time(compile(benchmark(name), cfg, BATCH, schedule=schedule)).report
+    report = timing.time(compile(benchmark(name), PAPER, BATCH, schedule=schedule)).report
     return {"cycles": report.cycles, "seconds": process_time() - began,
             **{f"busy_{unit}": report.counters[f"multiply_{unit}"] / report.cycles
                for unit in "cf"}}
@@ -70,9 +69,10 @@ def figure_1() -> dict[str, Any]:
     for name in NETWORKS:
         part = costs(name)
         conv = [part["c", phase] for phase in ("FP", "BP", "GD")]
-        alone = sum(c.products for c in conv) / sum(c.time(rate(PAPER)) for c in conv)
+        alone = sum(c.products for c in conv) / multiplexed(
+            {key: c for key, c in part.items() if key[0] == "c"}, rate(PAPER))
         whole = (sum(c.products for key, c in part.items() if key[1] != "WU")
-                 / estimate.instance(part, "time_multiplexed", rate(PAPER)))
+                 / multiplexed(part, rate(PAPER)))
         rows.append({"network": name, "conv": alone, "training": whole, "share": whole / alone})
     return {"rows": rows, "paper": "DaDianNao reaches no more than half of its performance on "
             "convolutions", "cause": "The FC layers' weights come from memory for every instance."}
@@ -131,7 +131,7 @@ def figure_8() -> dict[str, Any]:
         rows.append({"network": name, "products": whole.products, "accesses": whole.accesses,
                      "words": PAPER.lanes * whole.beats,
                      "time": (estimate.instance(costs(name), "sosm", rate(PAPER))
-                              / estimate.instance(costs(name), "time_multiplexed", rate(PAPER)))})
+                              / multiplexed(costs(name), rate(PAPER)))})
     return {"rows": rows, "paper": {"dnpu": -0.357, "dadiannao": -0.241},
             "cause": "A schedule changes no operation and no access: the energy that it can save "
                      "is what idle cycles cost (clock, leakage), in proportion to the time. The "
@@ -143,9 +143,9 @@ def figure_9() -> dict[str, Any]:
     rows = []
     for bandwidth in (11, 13, 15, 17.1, 19, 21, 24):
         words = bandwidth / (GHZ * 4 * PAPER.lanes)
-        mean = {schedule: geometric([1 / estimate.instance(costs(name), schedule, words)
-                                     for name in NETWORKS])
-                for schedule in ("sosm", "time_multiplexed", "separate")}
+        mean = {schedule: geometric([1 / estimate.instance(
+            costs(name), schedule, words, pool=estimate.pooled(PAPER)) for name in NETWORKS])
+            for schedule in ("sosm", "time_multiplexed", "separate")}
         rows.append({"gb_s": bandwidth, **mean})
     full = next(row for row in rows if row["gb_s"] == 17.1)["sosm"]
     for row in rows:

@@ -39,10 +39,16 @@ def rate(cfg: TNPUConfig) -> float:
     return cfg.rate_beats / cfg.rate_cycles
 
 
+def multiplexed(part: dict[tuple[str, str], Cost], words: float, cfg: TNPUConfig = PAPER
+                ) -> float:
+    """DaDianNao's order: convolutions on all rows; `words` of the bus per cycle."""
+    return estimate.instance(part, "time_multiplexed", words, pool=estimate.pooled(cfg))
+
+
 def ratios(part: dict[tuple[str, str], Cost], cfg: TNPUConfig = PAPER) -> dict[str, float]:
     """SOSM over its rivals."""
     sosm = estimate.instance(part, "sosm", rate(cfg))
-    return {"dadiannao": estimate.instance(part, "time_multiplexed", rate(cfg)) / sosm,
+    return {"dadiannao": multiplexed(part, rate(cfg), cfg) / sosm,
             "dnpu": estimate.instance(part, "separate", rate(cfg)) / sosm}
 
 
@@ -55,8 +61,9 @@ def kilobytes(cfg: TNPUConfig) -> int:
 def sized(total: int) -> TNPUConfig:
     """`paper` with buffers of some `total` KB, in the same proportions."""
     factor = total / kilobytes(PAPER)
-    return replace(PAPER, **{name: max(2 * PAPER.lanes, min(MOST, int(
-        getattr(PAPER, name) * factor) // PAPER.lanes * PAPER.lanes)) for name in BUFFERS})
+    return replace(PAPER, **{name: max(2 * PAPER.lanes, min(
+        MOST // PAPER.lanes if name == "x_words_f" else MOST,
+        int(getattr(PAPER, name) * factor) // PAPER.lanes * PAPER.lanes)) for name in BUFFERS})
 
 
 def buffers() -> dict[str, Any]:

@@ -23,7 +23,8 @@ def random_config(rnd):
         x_words_f=lanes * rnd.choice([2, 9, 40]), w_words_f=lanes * rnd.choice([4, 20, 90]),
         s_words_f=lanes * rnd.choice([4, 20, 300]), semaphores=24,
         queue_depth=rnd.choice([2, 3, 8]), rate_beats=rnd.choice([3, 5]),
-        rate_cycles=rnd.choice([5, 11]), share_c=rnd.choice([0, 0, 100]))
+        rate_cycles=rnd.choice([5, 11]), share_c=rnd.choice([1, 100, 200]),
+        rows_c=rnd.choice([0, 0, 1, 2]), rows_f=rnd.choice([1, 1, 2]))
 
 
 def random_conv(rnd, name, plane):

@@ -81,6 +81,25 @@ def test_every_network_on_every_grid(name, preset):
         assert np.array_equal(got, one.output.reshape(got.shape))
 
 
+GRIDS = {
+    "8 x 16 + 2": replace(PRESETS["paper"], rows_c=8, rows_f=2),
+    "1 x 16 + 16": replace(PRESETS["paper"], rows_c=1, rows_f=16, x_words_c=4096),
+    "2 x 4 + 2": replace(PRESETS["small"], rows_c=2, rows_f=2, w_words_f=4096),
+    "1 x 2 + 1": replace(PRESETS["tiny"], rows_c=1),
+}
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_on_grids_that_are_not_square(name, grid):
+    """As one pool, so that both units run convolutions."""
+    program, memory, golden, _, _ = executed(NETWORKS[name], GRIDS[grid], 3, "time_multiplexed")
+    assert equal(program.parameters(memory), golden)
+    if (name, grid) == ("average", "2 x 4 + 2"):
+        lent = {piece.block.phase for piece in program.queues["f"] if piece.block.lent}
+        assert lent == {"FP", "BP", "GD"}
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("batch", [1, 5])
 def test_every_schedule_leaves_the_same_bits(schedule, batch):

@@ -164,7 +164,7 @@ def test_a_wait_that_nothing_signals(faults):
 
 def test_too_many_tokens(faults):
     """Every instruction gives one more token that nobody takes: the 256th is one too many."""
-    program = TNPU.compile([Task(NETWORKS["fc"])], [batch_of(NETWORKS["fc"], 2)], CONFIG)
+    program = TNPU.compile([Task(NETWORKS["fc"])], [batch_of(NETWORKS["fc"], 4)], CONFIG)
     longer = SimpleNamespace(program=program, segment=program.segments[0])
     words = [word | {"signal": word["signal"] | 1 << 22} for word in instructions(longer)]
     assert len(words) > 255
