@@ -247,10 +247,9 @@ def _bp_phases(stream: Stream, layer: Layer, z: Sizes, bank: int, x: int, w: int
                 Loop(-(-(layer.r - r0) // t), x=-source_line, w=t * layer.s * z.parts * z.tile,
                      row=-1)]
             for part, (block, times) in product(range(z.parts), blocks_at):
-                each = [Loop(times, x=count * z.units, w=z.parts * weights)]
+                each = [Loop(times, x=count * z.units, w=z.parts * weights)] * (2 - len(summed))
                 yield compute(
-                    Opcode.STREAM, bank, loops + each * (len(blocks_at) == 1 or times > 1), 2,
-                    shortest, bound=Bound.X,
+                    Opcode.STREAM, bank, [*loops, *each], 2, shortest, bound=Bound.X,
                     init=Init.ZERO if start and not sparse and not block else Init.KEEP,
                     rows=high - low, cols=layer.wo, row=row0, col=col0,
                     x=(x + block * count) * z.units + row0 * source_line + col0 * z.x,

@@ -9,14 +9,15 @@ from sim.tnpu.bench_pu import packer
 from sim.tnpu.operands import random_pairs
 
 
-def steps(cfg, bits, count, r):
-    """Random steps; sums of slots are read often enough to feed each other."""
+def steps(cfg, bits, count, r, operands=None):
+    """Random steps; sums of slots are read often enough to feed each other. `operands`: what small
+    numbers are drawn from."""
     if bits == 32:
         a, b = random_pairs(count, r.randrange(1 << 30))
         p_in = random_pairs(count, r.randrange(1 << 30))[0]
         numbers = zip(a.tolist(), b.tolist(), p_in.tolist(), strict=True)
     else:
-        numbers = ([r.getrandbits(bits) for _ in range(3)] for _ in range(count))
+        numbers = (r.choices(operands, k=3) for _ in range(count))
     for a, b, p_in in numbers:
         x = r.choice((golden.P_IN, golden.ZERO, golden.SLOT, 3))
         y = r.choice((golden.PRODUCT, golden.PRODUCT, golden.NOTHING, golden.SLOT, 3))
@@ -28,7 +29,8 @@ def steps(cfg, bits, count, r):
 async def every_cycle_equals_golden(dut):
     config = bench_config()
     cfg, bits = config["cfg"], config.get("bits", 32)
-    todo = list(steps(cfg, bits, config.get("cycles", 3000), rng()))
+    todo = list(steps(cfg, bits, config.get("cycles", 3000), rng(),
+                      config.get("operands")))
     arithmetic = {name: (lambda a, b, table=table: table[a][b])
                   for name, table in config.get("tables", {}).items()}
     expected = golden.outputs(todo, cfg.mul_latency, cfg.add_latency, bits, **arithmetic)
