@@ -21,7 +21,8 @@ class PE(wiring.Component):
     One product and one sum per cycle. With operands and ``ctrl`` in cycle t, the adder sees the
     product, ``p_in`` of that cycle and the local sum in t + mul_latency, and its result is at ``o``
     and is written to its slot in t + mul_latency + add_latency. A slot that is written in cycle u
-    can be read at the adder in u + 1. Slots keep their words over a reset, which matters to nobody.
+    can be read at the adder in u + 1. Slots keep their words over a reset, and sums under way go on
+    to ``o``, which matters to nobody.
 
     Parameters
     ----------
@@ -48,8 +49,9 @@ class PE(wiring.Component):
         cfg, ctrl = self.cfg, self.ctrl
         m.submodules.multiplier = multiplier = Shared(Multiplier, cfg.mul_latency, self.fmt)
         m.submodules.adder = adder = Shared(Adder, cfg.add_latency, self.fmt)
-        weight, weight_next, new_weight = (Signal.like(self.b, name=name)
-                                           for name in ("weight", "weight_next", "new_weight"))
+        weight, weight_next, new_weight = (
+            Signal.like(self.b, name=name, reset_less=True)
+            for name in ("weight", "weight_next", "new_weight"))
         m.d.comb += [
             new_weight.eq(Mux(ctrl.swap, weight_next, weight)),
             multiplier.a.eq(self.a),
@@ -87,6 +89,7 @@ class PE(wiring.Component):
             read.addr.eq(early), read.en.eq(1),
             write.addr.eq(delayed(m, early, cfg.add_latency + 1, "slot_written")),
             write.data.eq(total),
-            write.en.eq(delayed(m, ctrl.write, cfg.mul_latency + cfg.add_latency, "write")),
+            write.en.eq(delayed(m, ctrl.write, cfg.mul_latency + cfg.add_latency, "write",
+                                reset_less=False)),
         ]
         return read.data

@@ -157,9 +157,10 @@ class _Miter(Elaboratable):
     be the same: every output, but a stream's payload only while valid, and those that `matters`
     names only while the output named there is high."""
 
-    def __init__(self, component, mutants, assume, matters):
+    def __init__(self, component, mutants, assume, matters, settle):
         self.component = component
         self.mutants = mutants
+        self.settle = settle
         self.assume = assume
         self.matters = matters
         ports = [p for p in mutants.emitted.manifest["ports"] if p["name"] not in ("clk", "rst")]
@@ -187,9 +188,12 @@ class _Miter(Elaboratable):
                          self._copy(self.select, self.mutant)]
         # Registers start alike, those without an initial value (or whose output is mutated, which
         # loses it) as 0; so the first cycle is a reset.
-        running = Signal(reset_less=True)
+        running, cycles = Signal(reset_less=True), Signal(range(self.settle + 2), reset_less=True)
+        filled = Signal()
         m.d.sync += running.eq(1)
-        m.d.comb += Assume(running | ResetSignal())
+        with m.If(~filled):
+            m.d.sync += cycles.eq(cycles + 1)
+        m.d.comb += [Assume(running | ResetSignal()), filled.eq(cycles == self.settle + 1)]
         if self.assume is not None:
             self.assume(m, self._as_block())
         matters = {name: self.original[by] for name, by in self.matters.items()}
@@ -201,7 +205,7 @@ class _Miter(Elaboratable):
                 matters |= dict.fromkeys(_payload(name, self.original), valid)
         for name, signal in self.original.items():
             same = signal == self.mutant[name]
-            m.d.comb += Assert(same | ~matters.get(name, Const(1)) | ~running, f"{name} differs")
+            m.d.comb += Assert(same | ~matters.get(name, Const(1)) | ~filled, f"{name} differs")
         return m
 
     def _as_block(self):
@@ -225,9 +229,9 @@ class _Miter(Elaboratable):
                                ready=self.original.get(f"{name}__ready", Const(1)))
 
 
-def _miters(component, mutants, numbers, folder, assume, matters):
+def _miters(component, mutants, numbers, folder, assume, matters, settle):
     """One AIGER file per mutant, in one run of Yosys."""
-    top = _Miter(component, mutants, assume, matters)
+    top = _Miter(component, mutants, assume, matters, settle)
     (folder / "miter.il").write_text(rtlil.convert(top, name="miter", ports=top.ports()))
     (folder / "mutants.il").write_text(mutants.rtlil)
     commands = [f"read_rtlil {folder}/mutants.il", f"read_rtlil {folder}/miter.il",
@@ -260,7 +264,7 @@ def _compare(aiger):
 
 
 def mutate(component, bench, *, name, config=None, count=300, seed=1, around=None, sources=(),
-           assume=None, matters=None):
+           assume=None, matters=None, settle=0):
     """Runs ``bench`` against ``count`` mutants of ``component``; a `Report` if none survives.
 
     Parameters
@@ -278,6 +282,9 @@ def mutate(component, bench, *, name, config=None, count=300, seed=1, around=Non
         contract: from (m, block), block having the component's ports.
     matters : dict or None
         Outputs that nobody looks at but while another one is high: {"sum": "done"}.
+    settle : int
+        Cycles after the first in which no output matters: those that a pipeline without reset needs
+        until nothing of what its registers held at first is in it.
 
     Raises
     ------
@@ -288,16 +295,17 @@ def mutate(component, bench, *, name, config=None, count=300, seed=1, around=Non
     mutants = plant(emit(component, name), count, seed)
     tested = mutants.emitted if around is None else _within(mutants, component, around)
     alive = survivors(mutants, tested, bench, config=config, seed=seed, sources=sources)
-    return judge(component, mutants, alive, bench, assume=assume, matters=matters)
+    return judge(component, mutants, alive, bench, assume=assume, matters=matters,
+                 settle=settle)
 
 
-def judge(component, mutants, alive, bench, *, assume=None, matters=None):
+def judge(component, mutants, alive, bench, *, assume=None, matters=None, settle=0):
     """A `Report` of ``mutants``, of which those numbered ``alive`` passed ``bench``; the rest as
     for `mutate`, MutantSurvived included."""
     different, undecided = [], []
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        _miters(component, mutants, alive, folder, assume, matters or {})
+        _miters(component, mutants, alive, folder, assume, matters or {}, settle)
         for number in alive:
             same, said = _compare(folder / f"{number}.aig")
             if not same:

@@ -10,7 +10,8 @@ from tests.tnpu import rational
 FORMAT = Format(2, 2)
 NUMBERS = range(1 << FORMAT.bits)
 TABLES = {name: [[of(FORMAT)(a, b) for b in NUMBERS] for a in NUMBERS]
-          for name, of in (("multiply", rational.multiply), ("add", rational.add))}# NaNs are few: what meets one is one.
+          for name, of in (("multiply", rational.multiply), ("add", rational.add))}
+# NaNs are few: what meets one is one.
 OPERANDS = [n for n in NUMBERS for _ in range(1 if n & FORMAT.nan == FORMAT.nan else 8)]
 
 FEW, MANY = 60, 400
@@ -31,10 +32,11 @@ def test_arithmetic(unit, name, count):
 @pytest.mark.regress
 def test_pe():
     """Its operators have their own mutants; proofs over its slots may find no end."""
-    config = {"cfg": PRESETS["tiny"], "bits": FORMAT.bits, "tables": TABLES, "cycles": 900,
+    cfg = PRESETS["tiny"]
+    config = {"cfg": cfg, "bits": FORMAT.bits, "tables": TABLES, "cycles": 900,
               "operands": OPERANDS}
-    report = mutate(PE(PRESETS["tiny"], FORMAT), "sim.tnpu.bench_pe", name="mutants_pe",
-                    config=config, count=MANY)
+    report = mutate(PE(cfg, FORMAT), "sim.tnpu.bench_pe", name="mutants_pe", config=config,
+                    count=MANY, settle=cfg.mul_latency + cfg.add_latency)
     print(f"PE: {report.killed} killed, {report.equivalent} proven equivalent, "
           f"{len(report.undecided)} undecided: {report.undecided}")
     assert report.killed > 0.9 * MANY
