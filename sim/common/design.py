@@ -26,7 +26,7 @@ from sim.common.runner import Build
 PATIENCE = 1 << 22      # cycles of a segment, unless told otherwise
 BENCH = Memory()
 COMMON = {register.name for register in shell_registers(0, 0, ())}
-FAST = 16               # PEs from which on the C++ compiler's optimiser pays for itself
+FAST = 16               # PEs of usual size from which on the C++ compiler's optimiser pays
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class DesignRTL:
     pes : config -> how many PEs the causes count
     options : of Verilator's build, where the usual ones do not do
     points, facts : cover points, see `sim.common.cover`: those seen in the RTL (of machines of
-        fewer than FAST PEs), and name -> whether a program that ran has it
+        fewer than `fast` PEs), and name -> whether a program that ran has it
+    fast : PEs from which on the C++ compiler's optimiser pays for itself
     """
 
     name: str
@@ -53,6 +54,7 @@ class DesignRTL:
     options: Mapping[str, Any] = field(default_factory=dict)
     points: tuple[cover.Point, ...] = ()
     facts: Mapping[str, Callable[[Any], bool]] = field(default_factory=dict)
+    fast: int = FAST
 
     @property
     def cover_points(self) -> list[str]:
@@ -61,11 +63,12 @@ class DesignRTL:
 
     def build(self, config: Any, simulator: str, **options: Any) -> Build:
         """The Top with its memory, built for a simulator (or found built); `build_program`."""
+        large = self.pes(config) >= self.fast
         if simulator == "verilator":
-            options = {"hier": self.blocks(config), "opt": 3 if self.pes(config) >= FAST else 0,
+            options = {"hier": self.blocks(config), "opt": 3 if large else 0,
                        **self.options, **options}
         emitted = emit_kept(self.top, config, self.name)
-        if self.pes(config) < FAST:
+        if not large:
             emitted = cover.instrument(emitted, self.points)
         return host.build_program(emitted, simulator=simulator, **options)
 

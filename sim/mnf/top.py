@@ -9,4 +9,4 @@ from sim.common.design import DesignRTL
 from sim.mnf.cover import FACTS, POINTS
 
 RTL = DesignRTL("mnf", Top, causes=CAUSES, outputs=decode.outputs,
-                blocks=lambda config: (PE, Bank), points=POINTS, facts=FACTS)
+                blocks=lambda config: (PE, Bank), points=POINTS, facts=FACTS, fast=9)
