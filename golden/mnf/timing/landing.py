@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from golden.jit import borrowed
 from golden.mnf.timing import flight, network, pe, storage
-from golden.mnf.timing.flight import MASK, RING
+from golden.mnf.timing.flight import START
 
 
 @borrowed
@@ -29,15 +29,16 @@ def land(engine, now, waits):
 @borrowed
 def core(engine, n, now):
     """A PE: of each event what is where. Vectors that it has still to multiply do not count."""
+    mask = engine.air.flits.shape[1] - 1
     air, one = engine.air, engine.pes[n]
     for field in (pe.EVENTS, pe.HEAD, pe.DECODE, pe.ORIGIN, pe.DIVIDE, pe.WALK, pe.OUT, pe.WORK,
                   pe.FULL, pe.TURNED, pe.OPERANDS):
         one[field] = 0
     first = air.came[n]
-    while first > RING and last(air.events[n, first - 1 & MASK]) >= now:
+    while first > START and last(air.events[n, first - 1 & mask]) >= now:
         first -= 1
     for k in range(first, air.came[n]):
-        at = air.events[n, k & MASK]
+        at = air.events[n, k & mask]
         vectors, start, turn = at[flight.VECTORS], at[flight.WALK], at[flight.TURN]
         read, pushed = upto(now - 1 - start, vectors), upto(now - 2 - start, vectors)
         turned, moved = upto(now - turn, vectors), upto(now - turn - 1, vectors)
@@ -90,12 +91,13 @@ def warm(engine, n, now, waits):
 @borrowed
 def router(air, net, n, now):
     """A router's FIFO; copies that are still to come do not count."""
+    mask = air.flits.shape[1] - 1
     first = air.passed[n]
-    while first > RING and air.flits[n, first - 1 & MASK, flight.LEFT] >= now:
+    while first > START and air.flits[n, first - 1 & mask, flight.LEFT] >= now:
         first -= 1
     net[n, network.HEAD] = net[n, network.COUNT] = net[n, network.DONE] = 0
     for k in range(first, air.passed[n]):
-        one = air.flits[n, k & MASK]
+        one = air.flits[n, k & mask]
         held = one[flight.ENTERED] < now
         for branch in range(3):
             if not one[flight.FLIT] >> network.DEST & net[n, network.BEHIND + branch]:
@@ -112,13 +114,14 @@ def router(air, net, n, now):
 @borrowed
 def generator(air, port, p, now):
     """A port's generator. Returns how many events it has put onto the network."""
+    mask = air.flits.shape[1] - 1
     for field in (storage.SPLIT, storage.TAPS, storage.MATCH, storage.CHOOSE, storage.OUTPUT):
         port[field] = storage.EMPTY
     port[storage.PENDING] = 0
     at, of = air.read[p], 0
-    while at > RING and air.pixels[p, at - 1 & MASK, flight.GONE] >= now:
+    while at > START and air.pixels[p, at - 1 & mask, flight.GONE] >= now:
         at -= 1
-        one = air.pixels[p, at & MASK]
+        one = air.pixels[p, at & mask]
         if one[flight.TAPS] >= now:
             port[storage.SPLIT] = one[flight.PIXEL]
         elif one[flight.MATCH] >= now:
@@ -126,9 +129,9 @@ def generator(air, port, p, now):
         else:
             port[storage.MATCH], of = one[flight.PIXEL], at
     sent = air.made[p]
-    while sent > RING and air.sent[p, sent - 1 & MASK, flight.PORT] >= now:
+    while sent > START and air.sent[p, sent - 1 & mask, flight.PORT] >= now:
         sent -= 1
-        one = air.sent[p, sent & MASK]
+        one = air.sent[p, sent & mask]
         if one[flight.CHOOSE] >= now:
             port[storage.PENDING] |= (one[flight.OF] == of) << one[flight.TARGET]
         elif one[flight.OUTPUT] >= now:
@@ -136,4 +139,4 @@ def generator(air, port, p, now):
         else:
             port[storage.OUTPUT] = one[flight.WHAT]
             port[storage.OUTPUT_TARGET] = one[flight.TARGET]
-    return sent - RING
+    return sent - START

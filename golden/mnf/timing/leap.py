@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from golden.jit import borrowed
 from golden.mnf.timing import flight, network, pe, storage
-from golden.mnf.timing.flight import MASK, PAST
+from golden.mnf.timing.flight import PAST
+from golden.mnf.timing.inline import inlined
 from golden.mnf.timing.network import DEST, TILES
 
 
@@ -107,6 +108,7 @@ def take_off(engine, tables, now):
 @borrowed
 def core(engine, n, now):
     """Of a PE, the oldest first."""
+    mask = engine.air.flits.shape[1] - 1
     air, heat, width, one = engine.air, engine.heat, engine.width[0], engine.pes[n]
     for _ in range(one[pe.OPERANDS]):
         flight.leave(air, heat, width, n, now - 4, now - 3, 1)
@@ -123,16 +125,16 @@ def core(engine, n, now):
     for stage in range(flight.DIVIDE, flight.TAKEN, -1):
         vectors = one[pe.DECODE + stage - flight.DECODE]
         if vectors:
-            air.events[n, air.came[n] & MASK, stage] = now - 1
+            air.events[n, air.came[n] & mask, stage] = now - 1
             flight.onward(air, heat, width, n, stage, vectors)
     events = len(one) - pe.QUEUE
     for k in range(one[pe.EVENTS]):
-        air.events[n, air.came[n] & MASK, flight.TAKEN] = now - 1
+        air.events[n, air.came[n] & mask, flight.TAKEN] = now - 1
         flight.onward(air, heat, width, n, flight.TAKEN,
                       one[pe.QUEUE + (one[pe.HEAD] + k) % events])
 
 
-@borrowed
+@inlined
 def carry(engine, first, entered, flit, done):
     flight.carry(engine.air, engine.net, engine.pes, engine.shares, engine.heat,
                  engine.width[0], first, entered, flit, done)
@@ -141,47 +143,49 @@ def carry(engine, first, entered, flit, done):
 @borrowed
 def generator(engine, tables, p, now):
     """Of a port's generator, the oldest first."""
+    mask = engine.air.flits.shape[1] - 1
     air, s = engine.air, engine.storage
     at = s.ports[p]
     if at[storage.OUTPUT] >= 0:
-        one = air.sent[p, air.made[p] & MASK]
+        one = air.sent[p, air.made[p] & mask]
         one[flight.CHOOSE], one[flight.OUTPUT], one[flight.OF] = PAST, now - 1, PAST
         one[flight.WHAT], one[flight.TARGET] = at[storage.OUTPUT], at[storage.OUTPUT_TARGET]
         air.made[p] += 1
-        depart(engine, tables, p)
+        depart_once(engine, tables, p)
     if at[storage.CHOOSE] >= 0:
-        before, one = air.sent[p, air.made[p] - 1 & MASK], air.sent[p, air.made[p] & MASK]
+        before, one = air.sent[p, air.made[p] - 1 & mask], air.sent[p, air.made[p] & mask]
         one[flight.CHOOSE], one[flight.OF] = now - 1, PAST
         one[flight.OUTPUT] = max(now, before[flight.PORT])
         one[flight.WHAT], one[flight.TARGET] = at[storage.CHOOSE], at[storage.CHOSEN]
         air.made[p] += 1
-        depart(engine, tables, p)
-    before = air.pixels[p, air.read[p] - 1 & MASK]
+        depart_once(engine, tables, p)
+    before = air.pixels[p, air.read[p] - 1 & mask]
     if at[storage.MATCH] >= 0:
-        one = air.pixels[p, air.read[p] & MASK]
+        one = air.pixels[p, air.read[p] & mask]
         one[flight.TAPS] = one[flight.MATCH] = now - 1
         one[flight.PIXEL] = at[storage.MATCH]
         air.read[p] += 1
-        send(engine, tables, p, at[storage.PENDING])
+        send_once(engine, tables, p, at[storage.PENDING])
         before = one
     if at[storage.TAPS] >= 0:
-        one = air.pixels[p, air.read[p] & MASK]
+        one = air.pixels[p, air.read[p] & mask]
         one[flight.TAPS], one[flight.PIXEL] = now - 1, at[storage.TAPS]
         one[flight.MATCH] = max(now, before[flight.GONE])
         air.read[p] += 1
-        send(engine, tables, p, storage.hits(s, p, tables, at[storage.TAPS]))
+        send_once(engine, tables, p, storage.hits(s, p, tables, at[storage.TAPS]))
     if at[storage.SPLIT] >= 0:
-        take(engine, tables, p, at[storage.SPLIT], now - 1)
+        flight.pixel(air, p, at[storage.SPLIT], now - 1)
+        send_once(engine, tables, p, storage.hits(s, p, tables, at[storage.SPLIT]))
 
 
-@borrowed
+@inlined
 def take(engine, tables, p, number, now):
     """Port `p`'s generator takes a pixel in cycle `now`."""
     flight.pixel(engine.air, p, number, now)
     send(engine, tables, p, storage.hits(engine.storage, p, tables, number))
 
 
-@borrowed
+@inlined
 def send(engine, tables, p, pending):
     """The last pixel's events, for the targets of `pending`, a bit each."""
     if pending == 0:
@@ -194,13 +198,26 @@ def send(engine, tables, p, pending):
             first = False
 
 
-@borrowed
+@inlined
 def depart(engine, tables, p):
     """The last event of a port onto the network."""
+    mask = engine.air.flits.shape[1] - 1
     air, net, s = engine.air, engine.net, engine.storage
-    one, root = air.sent[p, air.made[p] - 1 & MASK], s.ports[p, storage.ROOT]
+    one, root = air.sent[p, air.made[p] - 1 & mask], s.ports[p, storage.ROOT]
     t = one[flight.TARGET]
     tiles = storage.cost(s, tables, engine.sparse, one[flight.WHAT], t)
     one[flight.PORT] = max(one[flight.OUTPUT] + 1, flight.space(
         air, root, net.shape[1] - network.WORDS))
     carry(engine, root, one[flight.PORT], tiles << TILES | tables.targets[t, 2 + p] << DEST, 0)
+
+
+@borrowed
+def send_once(engine, tables, p, pending):
+    """`send` where it is not worth being inlined."""
+    send(engine, tables, p, pending)
+
+
+@borrowed
+def depart_once(engine, tables, p):
+    """`depart` likewise."""
+    depart(engine, tables, p)

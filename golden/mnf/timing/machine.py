@@ -12,6 +12,7 @@ import numpy as np
 from golden import axi
 from golden.jit import borrowed
 from golden.mnf.timing import flight, landing, leap, network, pe, storage
+from golden.mnf.timing.inline import inlined
 
 # States of the shell and the sequencer, in the order of a descriptor.
 (FETCH, CHECK, BEGIN, SETUP, READY, WAIT, CLEAR, REPLAY, END, FINISH, TAKE, OVER) = range(12)
@@ -81,7 +82,7 @@ class Job(NamedTuple):
     fires: int
 
 
-@borrowed
+@inlined
 def at_rest(reader):
     """Nothing moves in the reader and in its memory, and nothing will."""
     s = reader.state
@@ -110,9 +111,11 @@ def run(engine, job, tables):
             settled = settled and engine.storage.ports[p, storage.FULL] < 0
         starts = at == REPLAY and not pc[STARTED]
         done = storage.replayed(engine.storage, starts)
-        gone = storage.spill_step(engine.storage, engine.writer, state[SIDE], state[KEEP],
-                                  state[ROOM], settle, none, state[STORE_BEAT],
-                                  state[STORE_BEATS], now)
+        gone = -1
+        if pc[MODE] == STEP or own[storage.BUSY] or own[storage.OPEN]:
+            gone = storage.spill_step(engine.storage, engine.writer, state[SIDE], state[KEEP],
+                                      state[ROOM], settle, none, state[STORE_BEAT],
+                                      state[STORE_BEATS], now)
         if pc[MODE] == STEP:
             mesh(engine, job, at, now, gone)
         elif pc[MODE] == STREAM:
@@ -143,7 +146,7 @@ def run(engine, job, tables):
         state[NOW] += 1
 
 
-@borrowed
+@inlined
 def switch(engine, job, tables, now):
     """How the cycle is run: while nothing drains, set-up streams in and multiply phases are
     leapt over."""
@@ -166,7 +169,7 @@ def switch(engine, job, tables, now):
             pc[MODE] = LEAP
 
 
-@borrowed
+@inlined
 def line_leaves(engine, job, at):
     """Whether the line that is there goes to the ports or the replay in this cycle."""
     pc, s = engine.pass_, engine.storage
@@ -185,7 +188,7 @@ def line_leaves(engine, job, at):
     return free
 
 
-@borrowed
+@inlined
 def read(engine, job, at, leaves, now):
     """The reader's cycle: commands, and a beat of the descriptor or of a line. Returns: did a beat
     come?"""
@@ -220,7 +223,7 @@ def read(engine, job, at, leaves, now):
     return came
 
 
-@borrowed
+@inlined
 def ports(engine, job, tables, line, now):
     """Pixels into generators, events and flits onto the network; `line`: of SETUP, goes to the
     feeder (−1: none). Returns: did a pixel leave the replay; have all ports sent END?"""
@@ -245,7 +248,7 @@ def ports(engine, job, tables, line, now):
     return popped, ends_sent
 
 
-@borrowed
+@inlined
 def port(engine, job, tables, p, line, head):
     """One of them, register by register, `head` being the pixel that waits. Returns: has it that
     pixel, has it sent END?"""
@@ -281,7 +284,7 @@ def port(engine, job, tables, p, line, head):
     return taken, sent
 
 
-@borrowed
+@inlined
 def sequence(engine, job, came, fed, settled, done, ends_sent):
     """The shell and the sequencer, at the end of the cycle."""
     pc, s = engine.pass_, engine.storage

@@ -10,6 +10,7 @@ from golden import axi
 from golden.jit import borrowed
 from golden.mnf.replay import members
 from golden.mnf.timing import network
+from golden.mnf.timing.inline import inlined
 from hw.mnf import fields
 from hw.mnf.config import MNFConfig
 
@@ -165,7 +166,7 @@ def bank_step(s, p, side, keep, room, gone, came):
         s.ports[p, FULL] = came
 
 
-@borrowed
+@inlined
 def line_ready(s):
     """Whether the replay takes a line in this cycle."""
     r = s.own
@@ -173,7 +174,7 @@ def line_ready(s):
         r[IN_LINE] == 0 or (r[IN_LINE] == 1 and r[Q_LEVEL] < QUEUE))
 
 
-@borrowed
+@inlined
 def replayed(s, start):
     """`Replay.done`."""
     r = s.own
@@ -181,7 +182,7 @@ def replayed(s, start):
             and not r[READ_BEFORE])
 
 
-@borrowed
+@inlined
 def replay_step(s, start, banks, first, last, room, lines, line_pixels, pixel, side, from_memory,
                 popped):
     """A cycle of `Replay`: a line of `line_pixels` came (0: none), the queue's head went."""
@@ -259,13 +260,13 @@ def _next_row(r, last):
     r[ROW] += 1
 
 
-@borrowed
+@inlined
 def generator_idle(s, p):
     return (s.ports[p, SPLIT] < 0 and s.ports[p, TAPS] < 0 and s.ports[p, MATCH] < 0
             and s.ports[p, CHOOSE] < 0 and s.ports[p, OUTPUT] < 0)
 
 
-@borrowed
+@inlined
 def generator_ready(s, p, port_ready):
     """Whether a generator takes a pixel in this cycle."""
     free = s.ports[p, OUTPUT] < 0 or port_ready
@@ -307,7 +308,7 @@ def generator_step(s, p, pixel, tables, net, sparse, port_ready):
     return left
 
 
-@borrowed
+@inlined
 def cost(s, tables, sparse, pixel, t):
     """What an event says of its cost: the tiles that it reaches, or its number in `sparse`."""
     y, x = s.maps[pixel, Y], s.maps[pixel, X]
@@ -322,7 +323,7 @@ def cost(s, tables, sparse, pixel, t):
     return at + 1
 
 
-@borrowed
+@inlined
 def hits(s, p, tables, pixel):
     """The targets of a port that a pixel reaches, a bit each."""
     channel, y, out = s.maps[pixel, CHANNEL], s.maps[pixel, Y], 0
