@@ -20,7 +20,7 @@ POINTS = (
     Point("event router full", "EventRouter", "i__valid & ~i__ready"),
     Point("result router: two wait for one", "ResultRouter_arbiter", "i__0__valid & i__2__valid"),
     Point("a pixel of several targets", "EventGenerator",
-          "match_valid & |(pending & (pending - 1))"),
+          "match_valid & choose_load & ~match_load"),
     Point("generator held by the network", "EventGenerator", "o__valid & ~o__ready"),
     Point("bank: row full", "Bank", "spill__valid & keep"),
     Point("bank: a row again in the next cycle", "Bank",

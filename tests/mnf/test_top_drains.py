@@ -13,15 +13,17 @@ from tests.mnf.design import MNF, compile
 from tests.mnf.test_top import sane
 
 # Four nodes, two ports; FIFOs of different depths, of which the model must know each.
-CONFIG = replace(PRESETS["tiny"], mesh_cols=2, mesh_rows=2, ports=2, acc_entries=96,
+CONFIG = replace(PRESETS["tiny"], mesh_cols=2, mesh_rows=2, ports=2, acc_entries=240,
                  weight_words=60, event_fifo=3)
+# A drain works through 500 sums of a PE, while the next pass's vectors come one in each cycle.
+TALL = Layer(c=1, h=60, w=10, k=5, r=3, s=3, pad=1, relu=True, out_bits=8)
 CASES = {
     "drains beside the next band": (
-        Layer(c=2, h=24, w=9, k=2, r=3, s=3, pad=1, relu=True, out_bits=8),
-        lambda m: m.sides == 2 and m.band_ways == 3 and m.band_passes == 3),
+        TALL, lambda m: m.sides == 2 and m.band_ways == 3 and m.band_passes == 2
+        and m.lanes.used == 5),
     "events wait for the drain": (
-        Layer(c=2, h=24, w=9, k=2, r=3, s=3, pad=1, out_bits=8),
-        lambda m: m.sides == 1 and m.band_passes >= 2),
+        TALL, lambda m: m.sides == 1 and m.band_ways == 3 and m.band_passes == 2
+        and m.lanes.used == 5),
     "input channels in passes": (
         Layer(c=18, h=5, w=4, k=4, r=2, s=2, out_bits=8, bias=True),
         lambda m: m.load_passes > 1 and m.channel_ways > 1),
