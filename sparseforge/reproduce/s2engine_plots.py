@@ -25,21 +25,6 @@ def _values(rows: Sequence[Row], key: str) -> list[Any]:
     return list(dict.fromkeys(row[key] for row in rows))
 
 
-def _panels(rows: Sequence[Row], title: str, ylabel: str
-            ) -> tuple[Any, list[tuple[Any, list[Row]]]]:
-    """A figure with an axes for each network: (figure, [(axes, the network's rows)])."""
-    from matplotlib import pyplot
-    networks = _values(rows, "network")
-    figure, axes = pyplot.subplots(1, len(networks), figsize=(4 * len(networks), 3.4), sharey=True,
-                                   squeeze=False)
-    figure.suptitle(title)
-    axes[0][0].set_ylabel(ylabel)
-    for ax, name in zip(axes[0], networks, strict=True):
-        ax.set_title(name)
-    return figure, [(ax, [row for row in rows if row["network"] == name])
-                    for ax, name in zip(axes[0], networks, strict=True)]
-
-
 def _bars(axes: Any, rows: Sequence[Row], across: str, beside: str, value: str,
           label: str = "{}") -> None:
     """Bars of `value`: groups by `across`, in each a bar by `beside`."""
@@ -53,16 +38,27 @@ def _bars(axes: Any, rows: Sequence[Row], across: str, beside: str, value: str,
     axes.set_xticks(range(len(groups)), [str(g) for g in groups])
 
 
-def _figure_10(path: Path, rows: Sequence[Row]) -> Path:
-    figure, panels = _panels(rows, "Speed-up by FIFO depths and DS:MAC ratio, 16 × 16 (Fig. 10)",
-                             "over the naive array")
-    for axes, mine in panels:
-        _bars(axes, mine, "ratio", "depth", "speedup", "depth {}")
+def _speedups(path: Path, rows: Sequence[Row], title: str, across: str, xlabel: str) -> Path:
+    """A panel for each network: bars of speed-ups, groups by `across`, in each a bar by depth."""
+    from matplotlib import pyplot
+    networks = _values(rows, "network")
+    figure, all_axes = pyplot.subplots(1, len(networks), figsize=(4 * len(networks), 3.4),
+                                       sharey=True, squeeze=False)
+    for axes, name in zip(all_axes[0], networks, strict=True):
+        _bars(axes, [row for row in rows if row["network"] == name], across, "depth", "speedup",
+              "depth {}")
         axes.axhline(1, color="grey", linewidth=0.8)
-        axes.set_xlabel("DS cycles per MAC cycle")
-    panels[0][0].legend(fontsize=8)
+        axes.set(title=name, xlabel=xlabel)
+    all_axes[0][0].set_ylabel("over the naive array")
+    all_axes[0][0].legend(fontsize=8)
+    figure.suptitle(title)
     figure.tight_layout()
     return save(figure, path)
+
+
+def _figure_10(path: Path, rows: Sequence[Row]) -> Path:
+    return _speedups(path, rows, "Speed-up by FIFO depths and DS:MAC ratio, 16 × 16 (Fig. 10)",
+                     "ratio", "DS cycles per MAC cycle")
 
 
 def _figure_11(path: Path, rows: Sequence[Row]) -> Path:
@@ -112,15 +108,8 @@ def _figure_13(path: Path, rows: Sequence[Row]) -> Path:
 
 
 def _figure_14(path: Path, rows: Sequence[Row]) -> Path:
-    figure, panels = _panels(rows, "Speed-up by array size and FIFO depth (Fig. 14)",
-                             "over the naive array")
-    for axes, mine in panels:
-        _bars(axes, mine, "size", "depth", "speedup", "depth {}")
-        axes.axhline(1, color="grey", linewidth=0.8)
-        axes.set_xlabel("rows and columns")
-    panels[0][0].legend(fontsize=8)
-    figure.tight_layout()
-    return save(figure, path)
+    return _speedups(path, rows, "Speed-up by array size and FIFO depth (Fig. 14)", "size",
+                     "rows and columns")
 
 
 PLOTS: dict[str, Callable[[Path, Sequence[Row]], Path]] = {
