@@ -77,7 +77,8 @@ def charts(net: Network, config: TNPUConfig, simulator: str, look_ahead: int,
 
 
 def plot(path: Path, given: dict[str, Chart]) -> Path:
-    """A row per unit and schedule: a frame for each block, filled as far as the unit was busy."""
+    """A row per unit and schedule: a frame for each block, filled as far as the unit was busy; c:
+    PU-f's part of convolutions."""
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot
@@ -109,7 +110,7 @@ def _block(axes: Any, chart: Chart, span: timing.Span, row: int, unit: int) -> N
              color=colour, alpha=0.8, linewidth=0)
     if width > chart.cycles / 50:
         name = span.block.phase if span.block.phase == "WU" else (
-            f"{span.block.instance}-{span.block.phase}")
+            f"{span.block.instance}-{span.block.phase}{' c' if span.block.lent else ''}")
         axes.text((span.begin + span.end) / 2, row + 0.62, name, ha="center", va="center",
                   fontsize=6)
 

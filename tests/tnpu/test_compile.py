@@ -90,8 +90,8 @@ GRIDS = {
 
 
 @pytest.mark.parametrize("grid", GRIDS)
-@pytest.mark.parametrize("name", NETWORKS)
-def test_every_network_on_grids_that_are_not_square(name, grid):
+@pytest.mark.parametrize("name", ["stride", "lenet", "average", "groups"])
+def test_grids_that_are_not_square(name, grid):
     """As one pool, so that both units run convolutions."""
     program, memory, golden, _, _ = executed(NETWORKS[name], GRIDS[grid], 3, "time_multiplexed")
     assert equal(program.parameters(memory), golden)

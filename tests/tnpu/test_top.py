@@ -103,6 +103,14 @@ def test_nans_are_counted_and_go_on(build, name):
     assert run.counters["nans"] == sum(unit.nans for unit in machine.units.values()) > 0
 
 
+def test_a_grid_that_is_not_square():
+    """Two rows of four columns in each unit, as one pool and as two machines."""
+    config = replace(PRESETS["small"], rows_c=2, rows_f=2, w_words_f=4096, share_c=90)
+    check(rtl.RTL.build(config, "verilator"), [
+        given("average", 2, config, schedule=schedule)
+        for schedule in ("time_multiplexed", "separate")])
+
+
 def test_icarus():
     """With a bank that holds the gradients."""
     config = replace(CONFIG, s_words_f=1024)
