@@ -39,4 +39,4 @@ def test_pe():
                     count=MANY, settle=cfg.mul_latency + cfg.add_latency)
     print(f"PE: {report.killed} killed, {report.equivalent} proven equivalent, "
           f"{len(report.undecided)} undecided: {report.undecided}")
-    assert report.killed > 0.9 * MANY
+    assert report.killed > 0.8 * MANY
