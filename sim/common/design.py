@@ -39,7 +39,7 @@ class DesignRTL:
     outputs : (memory after each segment, program, index of a layer) -> outputs per input image
     blocks : config -> what Verilator builds apart (the repeated blocks)
     pes : config -> how many PEs the causes count
-    options : of Verilator's build, where the usual ones do not do
+    options : of Verilator's build of machines of `fast` PEs, where the usual ones do not do
     points, facts : cover points, see `sim.common.cover`: those seen in the RTL (of machines of
         fewer than `fast` PEs), and name -> whether a program that ran has it
     fast : PEs from which on the C++ compiler's optimiser pays for itself
@@ -66,7 +66,7 @@ class DesignRTL:
         large = self.pes(config) >= self.fast
         if simulator == "verilator":
             options = {"hier": self.blocks(config), "opt": 3 if large else 0,
-                       **self.options, **options}
+                       **(self.options if large else {}), **options}
         emitted = emit_kept(self.top, config, self.name)
         if not large:
             emitted = cover.instrument(emitted, self.points)
