@@ -64,12 +64,12 @@ class WDM(wiring.Component):
         m.d.comb += [write.en.eq(self.write.en), write.data.eq(self.write.data),
                      write.addr.eq(self.write.side * cfg.book_rows + self.write.row)]
         beyond = Signal(cfg.tn)
-        plain = Signal()
+        plain = Signal(reset_less=True)
         m.d.sync += [self.error.eq(beyond.any()), plain.eq(self.plain)]
         for n in range(cfg.tn):
             read = codebook.read_port(domain="sync")
-            passed = Signal(signed(cfg.data_bits), name=f"passed_{n}")
-            place = Signal(low, name=f"place_{n}")
+            passed = Signal(signed(cfg.data_bits), name=f"passed_{n}", reset_less=True)
+            place = Signal(low, name=f"place_{n}", reset_less=True)
             found = select([read.data[k:k + cfg.data_bits]
                             for k in range(0, cfg.memory_bits, cfg.data_bits)], place)
             m.d.comb += [

@@ -90,12 +90,14 @@ def lanes() -> dict[str, Any]:
         depth = layer.c // layer.groups
         rows.append({"layer": layer.name, "channels": depth, "outputs of a group":
                      min(PAPER.tm, layer.k // layer.groups), "occupancy": one["occupancy"],
+                     "multiplications, of the layer's": one["macs_done"] / layer.macs,
                      "cycles": one["cycles"], "bound": one["bound"]})
     return {"rows": rows, "cause":
             "A window holds a kernel row's pixels of whole granules of 16 places: of conv1's 11 x "
             "16 = 176 places 33 have a neuron, 3 vectors where 2.1 would do. A depthwise layer has "
             "one output per group, so that 1 of 16 PEs works, and 3 neurons per kernel row, 3 of "
-            "16 lanes, unless several rows fit a set."}
+            "16 lanes, unless several rows fit a set; zero synapses of the other 15 count as done. "
+            "Where pooling windows overlap, both tiles at a border compute its sums."}
 
 
 def _means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

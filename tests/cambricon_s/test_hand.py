@@ -53,6 +53,7 @@ def test_fully_connected(name):
         assert causes == cfg.tm * (result.cycles - 1), layer
 
 
+@pytest.mark.regress        # what `compile` makes of an LSTM runs in every suite
 def test_lstm_of_two_steps():
     cfg = PRESETS["small"]
     lstm = LSTM(cfg, np.random.default_rng(4), inputs=6, steps=2)

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 from amaranth.hdl import Assume
+from amaranth.lib import data
 
 from hw.cambricon_s.config import PRESETS, WIDTHS
 from hw.cambricon_s.dispatch import Dispatch
+from hw.cambricon_s.layouts import vector_layout
 from hw.cambricon_s.nsm import NSM
 from hw.cambricon_s.pefu import PEFU
 from hw.cambricon_s.sides import Sides
@@ -25,7 +27,20 @@ def known_width(m, block):
     m.d.comb += Assume(block.width < len(WIDTHS))
 
 
-ASSUME = {"ssm": known_width, "dispatch": known_width}
+def vectors_of_segments(m, block):
+    """Lanes in order, in synapses that a side of SB holds; of none, nobody reads the word."""
+    known_width(m, block)
+    vector = data.View(vector_layout(TINY), block.i.payload)
+    word_bits = (TINY.sb_word_bits - 1).bit_length()
+    m.d.comb += Assume((vector.count > 0) & (vector.count <= TINY.tn))
+    for n in range(TINY.tn):
+        word = (vector.lanes[n].target << block.width) >> word_bits
+        m.d.comb += Assume(word < TINY.sb_words)
+        if n:
+            m.d.comb += Assume(vector.lanes[n - 1].target < vector.lanes[n].target)
+
+
+ASSUME = {"ssm": known_width, "dispatch": vectors_of_segments}
 
 
 def check(block, config, name, count):

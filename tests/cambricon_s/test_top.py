@@ -82,11 +82,10 @@ def test_more_random_layers_in_icarus(preset):
     run(cases, build, stalls={**STALLS, "seed": 3})
 
 
-@pytest.mark.parametrize(("preset", "count"), [
-    ("tiny", SEEDS), pytest.param("small", max(SEEDS, 500), marks=pytest.mark.regress)])
-def test_random_layers_in_verilator(preset, count):
+@pytest.mark.parametrize("preset", ["tiny", "small"])
+def test_random_layers_in_verilator(preset):
     config = PRESETS[preset]
-    cases, build = CAMBRICON.cases(config, 5000, count), CAMBRICON.rtl.build(config, "verilator")
+    cases, build = CAMBRICON.cases(config, 5000), CAMBRICON.rtl.build(config, "verilator")
     run(cases, build)
     run(cases[::2], build, memory=random_memory(random.Random(4)))
     run(cases[1::2], build, stalls={**STALLS, "seed": 7})
