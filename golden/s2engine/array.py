@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from golden.jit import njit
+from golden.jit import borrowed, njit
+from golden.s2engine import steps
+from golden.s2engine.steps import NEVER
 
-NEVER = -(1 << 30)
 FB, CHAIN, EMPTY = range(3)         # where a CE takes a group from
 
 # `Array.tally`
-(STEPS, STARVED_W, STARVED_F, DRAIN, BLOCKED, FB_GROUPS, FB_TOKENS, SENT_TOKENS,
- LAST_RESULT, COUNTS) = range(10)
+STEPS, FB_GROUPS, FB_TOKENS, SENT_TOKENS, LAST_RESULT, COUNTS = range(6)
 
 # masks of a group, by offset: a value is there; it has 16 bits; its low half (an 8-bit value) is
 # not 0; its high half is not 0
@@ -35,11 +35,11 @@ class Array(NamedTuple):
     step: np.ndarray        # int32 [R, C]: the last step
     push_w: np.ndarray      # int32 [R + 2, C]: the last push of W; row 0: into the first row
     push_f: np.ndarray      # int32 [R, C + 2]
-    past_w: np.ndarray      # int32 [R + 2, C, w_depth]: the last pushes
+    past_w: np.ndarray      # int32 [R + 2, C * w_depth]: the last pushes
     past_f: np.ndarray      # int32 [R, f_depth, C + 2]
-    at_w: np.ndarray        # int64 [C]: place in past_w
+    at_w: np.ndarray        # uint32 [C]: place in past_w
     at_f: np.ndarray        # int64 [R]
-    entry: np.ndarray       # int64 [R, C]: place of the next WF entry in the rings below
+    entry: np.ndarray       # uint32 [R, C]: place of the next WF entry in the rings below
     taken: np.ndarray       # int32 [R, C, wf_depth + 1]: when the MAC took the entry
     waits: np.ndarray       # int32 [R, C, wf_depth + 1]: till when RF was full for a last entry
     summed: np.ndarray      # int32 [R, C]: the last accumulation
@@ -48,11 +48,16 @@ class Array(NamedTuple):
     #                         right (the last column's right is the edge)
     kept_at: np.ndarray     # int32 [R + 1, hold]: holding FIFOs: token put in
     kept_till: np.ndarray   # int32 [R + 1, hold]: ... and taken out
-    kept: np.ndarray        # int64 [R + 1, 2]: tokens put in, taken out
-    row: np.ndarray         # int32 [C]: scratch: the steps of a row
-    columns: np.ndarray     # int64 [4, C]: scratch: lists of columns
+    kept: np.ndarray        # int64 [R + 1, 2]: places of the next token to put in, to take out
+    row: np.ndarray         # int32 [2, C]: scratch: the steps of a row, the pushes behind them
+    mask: np.ndarray        # int32 [2, C]: columns that consume W in a rank, as -1; all columns
+    columns: np.ndarray     # uint32 [4, C]: lists of columns, see `_rank`; 3: of a row's pairs
+    rows: np.ndarray        # int64 [R]: ones: all rows
     tally: np.ndarray       # int64 [COUNTS]
-    busy: np.ndarray        # int64 [R, C]: multiplications by PE
+    busy: np.ndarray        # int32 [R, C]: multiplications by PE
+    starved: np.ndarray     # int32 [R, C]: cycles without a W
+    blocked: np.ndarray     # int32 [R, C]: cycles with the WF-FIFO full
+    drained: np.ndarray     # int32 [R, C]: ... because RF is full
     marks: np.ndarray       # int64 [3]: most words that a W-, F-, WF-FIFO held
     setting: np.ndarray     # int64: below
 
@@ -69,345 +74,214 @@ def array(config: Any, depths: tuple[int, int, int] | None = None,
 
     def never(*shape: int) -> np.ndarray:
         return np.full(shape, NEVER, np.int32)
-    minus = np.full((r, c), -1, np.int32)
+
+    def zeros(*shape: int) -> np.ndarray:
+        return np.zeros(shape, np.int32)
     return Array(
-        step=minus, push_w=never(r + 2, c), push_f=never(r, c + 2),
-        past_w=never(r + 2, c, max(w, 1)), past_f=never(r, max(f, 1), c + 2),
-        at_w=np.zeros(c, np.int64), at_f=np.zeros(r, np.int64), entry=np.zeros((r, c), np.int64),
-        taken=never(r, c, wf + 1), waits=never(r, c, wf + 1), summed=minus * 0, left=never(r, c),
+        step=zeros(r, c) - 1, push_w=never(r + 2, c), push_f=never(r, c + 2),
+        past_w=never(r + 2, c * max(w, 1)), past_f=never(r, max(f, 1), c + 2),
+        at_w=np.arange(c, dtype=np.uint32) * max(w, 1), at_f=np.zeros(r, np.int64),
+        entry=np.zeros((r, c), np.uint32), taken=never(r, c, wf + 1), waits=never(r, c, wf + 1),
+        summed=zeros(r, c), left=never(r, c),
         rf=never(r, c + 1, 3), kept_at=never(r + 1, config.hold_depth),
         kept_till=never(r + 1, config.hold_depth), kept=np.zeros((r + 1, 2), np.int64),
-        row=np.zeros(c, np.int32), columns=np.zeros((4, c), np.int64),
-        tally=np.zeros(COUNTS, np.int64),
-        busy=np.zeros((r, c), np.int64),
-        marks=np.zeros(3, np.int64),
+        row=zeros(2, c), mask=zeros(2, c) - 1, columns=np.zeros((4, c), np.uint32),
+        rows=np.ones(r, np.int64),
+        tally=np.zeros(COUNTS, np.int64), busy=zeros(r, c), starved=zeros(r, c),
+        blocked=zeros(r, c), drained=zeros(r, c), marks=np.zeros(3, np.int64),
         setting=np.array([w, f, wf, ratio or config.ratio, config.group, marks], np.int64))
 
 
-
-@njit
-def _emit(a, i, j, base, last):
-    """A step that may go in cycle `base` as far as its tokens are concerned emits an entry.
-
-    Returns the cycle of the step.
-    """
-    size, ratio = a.taken.shape[2], a.setting[RATIO]
-    at = a.entry[i, j]
-    after = at + 1 if at + 1 < size else 0
-    time = base
-    if size > 1 and a.taken[i, j, after] >= base:       # full: entry q - depth is still there
-        time = a.taken[i, j, after] + 1
-        held = min(time - 1, a.waits[i, j, at]) - max(base, a.taken[i, j, at] + 1) + 1
-        held = max(0, held)
-        a.tally[DRAIN] += held
-        a.tally[BLOCKED] += time - base - held
-    take = (max(time + 1, a.summed[i, j]) + ratio - 1) & -ratio
-    a.taken[i, j, at] = take
-    a.waits[i, j, at] = NEVER
-    done = take + ratio
-    if last:
-        a.waits[i, j, at] = a.left[i, j]
-        done = (max(take, a.left[i, j]) + ratio) & -ratio
-    a.summed[i, j] = done
-    a.entry[i, j] = after
-    if a.setting[MARK]:
-        a.marks[2] = max(a.marks[2], _held(a.taken[i, j], time))
-    return time
+@borrowed
+def _marking(a, which):
+    """Whether a FIFO's mark is asked for and may still rise."""
+    return a.setting[MARK] != 0 and a.marks[which] < a.setting[which]
 
 
-@njit
-def _held(past, entered):
-    """Words in a FIFO behind the entry of one in cycle `entered`: it, and those of the `past`
-    words that leave later. (If its own leaving is among them already, it counts once.)"""
-    count = 0
-    for time in past:
-        count += time > entered
-    return count
+@borrowed
+def _feed_w(a, columns):
+    """The next token of each of these columns into the first row's W-FIFO."""
+    for x in range(len(columns)):
+        j = columns[x]
+        time = a.push_w[0, j] + 1
+        if a.setting[W_DEPTH]:
+            time = max(time, a.past_w[1, a.at_w[j]] + 1)
+        a.push_w[0, j] = max(time, 0)
 
 
-@njit
-def _mark_w(a, j):
-    """The W-FIFOs of column j, behind a push of all rows, before its place moves on."""
-    for i in range(a.step.shape[0]):
-        entered = a.push_w[i, j]
-        a.marks[0] = max(a.marks[0], _held(a.past_w[i + 1, j], entered))
-
-
-@njit
-def _mark_f(a, i):
-    """The F-FIFOs of row i, behind a push of all columns."""
-    for j in range(a.step.shape[1]):
-        a.marks[1] = max(a.marks[1], _held(a.past_f[i, :, j + 1], a.push_f[i, j]))
-
-
-@njit
-def _feed_w(a, j, available):
-    """The next token of column j into the first row's W-FIFO."""
-    time = max(a.push_w[0, j] + 1, available)
-    if a.setting[W_DEPTH]:
-        time = max(time, a.past_w[1, j, a.at_w[j]] + 1)
-    a.push_w[0, j] = time
-
-
-@njit
-def _send_f(a, i, source, keep):
-    """The next token of row i from its CE into the first column's F-FIFO."""
+@borrowed
+def _send_f(a, rows, source, keep):
+    """The next token of each row in `rows` (0: not) from its CE into the first column's F-FIFO."""
     hold = a.kept_at.shape[1]
-    time = max(a.push_f[i, 0] + 1, 0)
-    if a.setting[F_DEPTH]:
-        time = max(time, a.past_f[i, a.at_f[i], 1] + 1)
-    put, got = a.kept[i, 0] % hold, a.kept[i + 1, 1] % hold
-    if keep:
-        time = max(time, a.kept_till[i, put] + 1)
-    if source == CHAIN:
-        time = max(time, a.kept_at[i + 1, got] + 1)
-        a.kept_till[i + 1, got] = time
-        a.kept[i + 1, 1] += 1
-    if keep:
-        a.kept_at[i, put] = time
-        a.kept[i, 0] += 1
-    a.tally[SENT_TOKENS] += 1
-    a.tally[FB_TOKENS] += source == FB
-    a.push_f[i, 0] = time
+    for i in range(len(rows)):
+        if not rows[i]:
+            continue
+        time = max(a.push_f[i, 0] + 1, 0)
+        if a.setting[F_DEPTH]:
+            time = max(time, a.past_f[i, a.at_f[i], 1] + 1)
+        put, got = a.kept[i, 0], a.kept[i + 1, 1]
+        if keep[i]:
+            time = max(time, a.kept_till[i, put] + 1)
+        if source[i] == CHAIN:
+            time = max(time, a.kept_at[i + 1, got] + 1)
+            a.kept_till[i + 1, got] = time
+            a.kept[i + 1, 1] = got + 1 if got + 1 < hold else 0
+        if keep[i]:
+            a.kept_at[i, put] = time
+            a.kept[i, 0] = put + 1 if put + 1 < hold else 0
+        a.tally[SENT_TOKENS] += 1
+        a.tally[FB_TOKENS] += source[i] == FB
+        a.push_f[i, 0] = time
 
 
-@njit
-def _turn_w(a, j):
-    """The push of column j is complete in all rows."""
-    if a.setting[MARK]:
-        _mark_w(a, j)
-    a.at_w[j] = a.at_w[j] + 1 if a.at_w[j] + 1 < a.setting[W_DEPTH] else 0
+@borrowed
+def _turn_w(a, columns):
+    """The pushes of these columns are complete in all rows."""
+    depth = max(a.setting[W_DEPTH], 1)
+    for x in range(len(columns)):
+        j = columns[x]
+        first = j * depth
+        if _marking(a, W_DEPTH):
+            for i in range(a.step.shape[0]):
+                a.marks[W_DEPTH] = steps.most(a.past_w[i + 1, first:first + depth], a.push_w[i, j],
+                                              a.marks[W_DEPTH])
+        following = a.at_w[j] + 1
+        a.at_w[j] = following if following < first + depth else first
 
 
-@njit
-def _ready(a, i, j):
-    """The same for one PE."""
-    step = a.step[i, j]
-    both = max(step, a.push_w[i + 1, j])
-    all3 = max(both, a.push_f[i, j + 1])
-    a.tally[STARVED_W] += both - step
-    a.tally[STARVED_F] += all3 - both
-    a.row[j] = all3 + 1
+@borrowed
+def _turn_f(a, rows):
+    """The same for the rows in `rows` (0: not)."""
+    depth = a.setting[F_DEPTH]
+    for i in range(len(rows)):
+        if not rows[i]:
+            continue
+        if _marking(a, F_DEPTH):
+            for j in range(a.step.shape[1]):
+                a.marks[F_DEPTH] = steps.most(a.past_f[i, :, j + 1], a.push_f[i, j],
+                                              a.marks[F_DEPTH])
+        following = a.at_f[i] + 1
+        a.at_f[i] = following if following < depth else 0
 
 
-@njit
-def _pair(a, i, j):
-    """The step of PE (i, j) in `a.row` emits a pair."""
-    a.row[j] = _emit(a, i, j, a.row[j], False)
-    a.busy[i, j] += 1
+@borrowed
+def _mark_entries(a, i, columns):
+    """Entries of these columns have gone into the WF-FIFOs of row i."""
+    for x in range(len(columns)):
+        j = columns[x]
+        a.marks[WF_DEPTH] = steps.most(a.taken[i, j], a.row[0, j], a.marks[WF_DEPTH])
 
 
-@njit
+@borrowed
+def _finish(a, i, columns, last):
+    """Steps of row i that emit."""
+    steps.emit(columns, last, a.row[0], a.entry[i], a.taken[i], a.waits[i], a.summed[i], a.left[i],
+               a.blocked[i], a.drained[i], a.setting[RATIO])
+    if _marking(a, WF_DEPTH):
+        _mark_entries(a, i, columns)
+
+
+@borrowed
 def _open(a, source, keep):
     """The first tokens of a group into all registers."""
     rows, cols = a.step.shape
+    every, everyone = a.columns[0], a.mask[1]
     for j in range(cols):
-        _feed_w(a, j, 0)
+        every[j] = j
+    _feed_w(a, every)
     for i in range(rows):
         a.tally[FB_GROUPS] += source[i] == FB
-        _send_f(a, i, source[i], keep[i])
-    _pushes(a.step, a.push_w, a.push_f, a.past_w, a.past_f, a.at_w, a.at_f, a.setting)
-    if a.setting[MARK]:
-        for i in range(rows):
-            _mark_f(a, i)
-    for j in range(cols):
-        _turn_w(a, j)
-
-
-@njit
-def _pushes(step, push_w, push_f, past_w, past_f, at_w, at_f, setting):
-    """Both flows in all PEs, behind the steps in `step`."""
-    rows, cols = step.shape
-    bound_w, bound_f = setting[W_DEPTH] > 0, setting[F_DEPTH] > 0
+    _send_f(a, a.rows, source, keep)
     for i in range(rows):
-        if bound_w:
-            for j in range(cols):
-                time = max(max(step[i, j], push_w[i, j] + 1), past_w[i + 2, j, at_w[j]] + 1)
-                push_w[i + 1, j] = time
-                past_w[i + 1, j, at_w[j]] = time
-        else:
-            for j in range(cols):
-                push_w[i + 1, j] = max(step[i, j], push_w[i, j] + 1)
-        time, at = push_f[i, 0], at_f[i]
-        if bound_f:
-            for j in range(cols):
-                time = max(max(step[i, j], past_f[i, at, j + 2] + 1), time + 1)
-                push_f[i, j + 1] = time
-                past_f[i, at, j + 1] = time
-            at_f[i] = at + 1 if at + 1 < setting[F_DEPTH] else 0
-        else:
-            for j in range(cols):
-                time = max(step[i, j], time + 1)
-                push_f[i, j + 1] = time
+        steps.advance(a.row[0], a.step[i], everyone)
+        steps.push_w(every, a.at_w, a.push_w[i + 1], a.row[0], a.push_w[i], a.past_w[i + 1],
+                     a.past_w[i + 2], a.setting[W_DEPTH])
+        steps.push_f(a.row[0], a.push_f[i], a.past_f[i, a.at_f[i]], a.row[1], a.setting[F_DEPTH])
+    _turn_w(a, every)
+    _turn_f(a, a.rows)
 
 
-@njit
+@borrowed
 def _rank(a, eating, pairing, both, eats_f, pairs_f, pairs_w, source, keep):
     """The steps of one rank.
 
     ``a.columns``: 0: the `eating` columns that consume W; 1: the `pairing` ones whose operand may
-    make a pair; 2: the `both` that are in either. Rows consume F by `eats_f`. A pair is where
-    `pairs_w[j] & pairs_f[i]`.
+    make a pair; 2: the `both` that are in either. ``a.mask[0]``: those of 0. Rows consume F by
+    `eats_f`. A pair is where `pairs_w[j] & pairs_f[i]`.
     """
-    for x in range(eating):
-        _feed_w(a, a.columns[0, x], 0)
+    eaten, chosen, row = a.columns[0, :eating], a.columns[3], a.row[0]
+    _feed_w(a, eaten)
+    _send_f(a, eats_f, source, keep)
     for i in range(len(eats_f)):
-        if eats_f[i]:
-            _send_f(a, i, source[i], keep[i])
-    _steps(a.step, a.push_w, a.push_f, a.past_w, a.past_f, a.at_w, a.at_f, a.entry, a.taken,
-           a.waits, a.summed, a.busy, a.row, a.columns, a.tally, a.setting, eating, pairing, both,
-           eats_f, pairs_f, pairs_w, a.marks)
-    for x in range(eating):
-        _turn_w(a, a.columns[0, x])
-    if a.setting[MARK]:
-        for i in range(len(eats_f)):
-            if eats_f[i]:
-                _mark_f(a, i)
-
-
-@njit
-def _steps(step, push_w, push_f, past_w, past_f, at_w, at_f, entry, taken, waits, summed, busy,
-           row, columns, tally, setting, eating, pairing, both, eats_f, pairs_f, pairs_w, marks):
-    """`_rank` between the edges and the turn of `at_w`. All written out: the time goes here."""
-    rows, cols = step.shape
-    bound_w, bound_f = setting[W_DEPTH] > 0, setting[F_DEPTH] > 0
-    size, ratio = taken.shape[2], setting[RATIO]
-    wait_w, wait_f, steps, drain, blocked = 0, 0, 0, 0, 0
-    eat, place = columns[0], columns[3]
-    for x in range(eating):
-        place[x] = at_w[eat[x]]
-    for i in range(rows):
-        if not eating and not eats_f[i]:
+        whole = eats_f[i]
+        if not eating and not whole:
             continue
-        whole = eats_f[i] != 0
+        mask = a.mask[1 if whole else 0]
+        steps.registers(a.step[i], a.push_w[i + 1], a.push_f[i, 1:], mask, a.starved[i], row)
+        a.tally[STEPS] += len(row) if whole else eating
+        if pairs_f[i]:
+            which, candidates = (1, pairing) if whole else (2, both)
+            many = 0
+            for x in range(candidates):
+                j = a.columns[which, x]
+                chosen[many] = j
+                pair = (pairs_w[j] & pairs_f[i]) != 0
+                many += pair
+                a.busy[i, j] += pair
+            _finish(a, i, chosen[:many], False)
+        steps.push_w(eaten, a.at_w, a.push_w[i + 1], row, a.push_w[i], a.past_w[i + 1],
+                     a.past_w[i + 2], a.setting[W_DEPTH])
         if whole:
-            for j in range(cols):
-                later = max(step[i, j], push_w[i + 1, j])
-                all3 = max(later, push_f[i, j + 1])
-                wait_w += later - step[i, j]
-                wait_f += all3 - later
-                row[j] = all3 + 1
-            steps += cols
-        else:
-            for x in range(eating):
-                j = eat[x]
-                later = max(step[i, j], push_w[i + 1, j])
-                all3 = max(later, push_f[i, j + 1])
-                wait_w += later - step[i, j]
-                wait_f += all3 - later
-                row[j] = all3 + 1
-            steps += eating
-        bits = pairs_f[i]
-        if bits:
-            which, many = (1, pairing) if whole else (2, both)
-            for x in range(many):
-                j = columns[which, x]
-                if not pairs_w[j] & bits:
-                    continue
-                # As `_emit`, for an entry that is not the last.
-                at, base = entry[i, j], row[j]
-                after = at + 1 if at + 1 < size else 0
-                time = base
-                if size > 1 and taken[i, j, after] >= base:
-                    time = taken[i, j, after] + 1
-                    held = min(time - 1, waits[i, j, at]) - max(base, taken[i, j, at] + 1) + 1
-                    held = max(0, held)
-                    drain += held
-                    blocked += time - base - held
-                take = (max(time + 1, summed[i, j]) + ratio - 1) & -ratio
-                taken[i, j, at] = take
-                waits[i, j, at] = NEVER
-                summed[i, j] = take + ratio
-                entry[i, j] = after
-                row[j] = time
-                busy[i, j] += 1
-                if setting[MARK]:
-                    marks[2] = max(marks[2], _held(taken[i, j], time))
-        if bound_w:
-            for x in range(eating):
-                j, at = eat[x], place[x]
-                time = max(max(row[j], push_w[i, j] + 1), past_w[i + 2, j, at] + 1)
-                past_w[i + 1, j, at] = time
-                push_w[i + 1, j] = time
-        else:
-            for x in range(eating):
-                push_w[i + 1, eat[x]] = max(row[eat[x]], push_w[i, eat[x]] + 1)
-        if not whole:
-            for x in range(eating):
-                step[i, eat[x]] = row[eat[x]]
-            continue
-        time, at = push_f[i, 0], at_f[i]
-        if bound_f:
-            for j in range(cols):
-                step[i, j] = row[j]
-                time = max(max(row[j], past_f[i, at, j + 2] + 1), time + 1)
-                push_f[i, j + 1] = time
-                past_f[i, at, j + 1] = time
-            at_f[i] = at + 1 if at + 1 < setting[F_DEPTH] else 0
-        else:
-            for j in range(cols):
-                step[i, j] = row[j]
-                time = max(row[j], time + 1)
-                push_f[i, j + 1] = time
-    tally[STARVED_W] += wait_w
-    tally[STARVED_F] += wait_f
-    tally[STEPS] += steps
-    tally[DRAIN] += drain
-    tally[BLOCKED] += blocked
+            steps.push_f(row, a.push_f[i], a.past_f[i, a.at_f[i]], a.row[1], a.setting[F_DEPTH])
+        steps.advance(a.step[i], row, mask)
+    _turn_w(a, eaten)
+    _turn_f(a, eats_f)
 
 
-@njit
+@borrowed
 def _cross(a, weights, features, bit):
     """16 x 16 pairs: the product of the high halves, which consumes nothing."""
+    mask, chosen, row = a.mask[0], a.columns[3], a.row[0]
+    for j in range(len(weights)):
+        mask[j] = -1 if weights[j, WIDE] & bit else 0
     for i in range(len(features)):
         if not features[i, WIDE] & bit:
             continue
+        steps.registers(a.step[i], a.push_w[i + 1], a.push_f[i, 1:], mask, a.starved[i], row)
+        many = 0
         for j in range(len(weights)):
-            if weights[j, WIDE] & bit:
-                _ready(a, i, j)
-                a.tally[STEPS] += 1
-                if weights[j, HIGH] & features[i, HIGH] & bit:
-                    _pair(a, i, j)
-                a.step[i, j] = a.row[j]
+            chosen[many] = j
+            pair = (mask[j] & weights[j, HIGH] & features[i, HIGH] & bit) != 0
+            many += pair
+            a.busy[i, j] += pair
+            a.tally[STEPS] -= mask[j]
+        _finish(a, i, chosen[:many], False)
+        steps.advance(a.step[i], row, mask)
 
 
-@njit
+@borrowed
 def _close(a, weights, features, tops_w, tops_f, last):
     """The steps that end a group (and a kernel, if it is the `last` one)."""
     rows, cols = a.step.shape
+    chosen, row = a.columns[3], a.row[0]
     a.tally[STEPS] += rows * cols
-    _all_steps(a.step, a.push_w, a.push_f, a.tally)
     for i in range(rows):
+        steps.registers(a.step[i], a.push_w[i + 1], a.push_f[i, 1:], a.mask[1], a.starved[i], row)
         bit = 1 << tops_f[i]
         low = features[i, LOW] & bit
         other = features[i, HIGH] & bit if features[i, WIDE] & bit else low
+        many = 0
         for j in range(cols):
-            pair = False
-            if tops_w[j] == tops_f[i]:
-                wide = weights[j, WIDE] & bit
-                pair = (weights[j, HIGH] & low if wide else weights[j, LOW] & other) != 0
-            if pair or last:
-                a.step[i, j] = _emit(a, i, j, a.step[i, j], last)
-                a.busy[i, j] += pair
+            operands = weights[j, HIGH] & low if weights[j, WIDE] & bit else weights[j, LOW] & other
+            pair = tops_w[j] == tops_f[i] and operands != 0
+            chosen[many] = j
+            many += pair or last
+            a.busy[i, j] += pair
+        _finish(a, i, chosen[:many], last)
+        steps.advance(a.step[i], row, a.mask[1])
 
 
-@njit
-def _all_steps(step, push_w, push_f, tally):
-    """A step in each PE as soon as its registers hold tokens."""
-    rows, cols = step.shape
-    wait_w, wait_f = 0, 0
-    for i in range(rows):
-        for j in range(cols):
-            later = max(step[i, j], push_w[i + 1, j])
-            all3 = max(later, push_f[i, j + 1])
-            wait_w += later - step[i, j]
-            wait_f += all3 - later
-            step[i, j] = all3 + 1
-    tally[STARVED_W] += wait_w
-    tally[STARVED_F] += wait_f
-
-
-@njit
+@borrowed
 def _results(a):
     """The results of a kernel on their way through the RFs to the right edge."""
     rows, cols = a.step.shape
@@ -430,11 +304,12 @@ def _results(a):
             a.tally[LAST_RESULT] = max(a.tally[LAST_RESULT], out)
 
 
-@njit
+@borrowed
 def _lists(a, eats, pairs_w):
-    """The lists of columns for `_rank`."""
+    """The lists of columns for `_rank`: how many are in each."""
     eating, pairing, both = 0, 0, 0
     for j in range(len(eats)):
+        a.mask[0, j] = -1 if eats[j] else 0
         if eats[j]:
             a.columns[0, eating] = j
             eating += 1
@@ -447,7 +322,7 @@ def _lists(a, eats, pairs_w):
     return eating, pairing, both
 
 
-@njit
+@borrowed
 def _operands(masks, bit, kind, out):
     """What of each flow's token at this offset may pair: bit 0 against a value of 8 bits (or, in
     the ranks of the halves, any), bit 1 against one of 16. `kind` 0: F's low halves go, 1: W's
@@ -528,7 +403,7 @@ def group(a, weights, features, source, keep, last):
         _results(a)
 
 
-@njit
+@borrowed
 def _top(mask):
     """The highest offset in a mask; 0 for an empty one."""
     top = 0
@@ -543,10 +418,10 @@ CAUSES = ("multiply", "select", "starved_w", "starved_f", "drain", "blocked")
 
 def causes(a: Array, cycles: int) -> dict[str, int]:
     """PE-cycles by cause, of a run of so many cycles; they sum to PEs x cycles."""
-    pairs = int(a.busy.sum())
-    waits = {"starved_w": STARVED_W, "starved_f": STARVED_F, "drain": DRAIN, "blocked": BLOCKED}
-    out = {"multiply": pairs, "select": int(a.tally[STEPS]) - pairs}
-    out |= {name: int(a.tally[at]) for name, at in waits.items()}
-    out["starved_w"] += int((cycles - 1 - a.step.astype(np.int64)).sum())    # after the last step
-    assert sum(out.values()) == a.step.size * cycles
+    pairs, stepping = int(a.busy.sum()), int(a.tally[STEPS])
+    out = {"multiply": pairs, "select": stepping - pairs, "starved_w": int(a.starved.sum()),
+           "starved_f": 0, "drain": int(a.drained.sum()), "blocked": int(a.blocked.sum())}
+    until_last = int((a.step.astype(np.int64) + 1).sum())
+    out["starved_f"] = until_last - sum(out.values())       # what is left of the time
+    out["starved_w"] += a.step.size * cycles - until_last   # after the last step
     return out
