@@ -48,7 +48,7 @@ def test_digits_end_to_end():
     layers, tensors = [p[0] for p in pairs], [p[1] for p in pairs]
     layers[-1] = replace(layers[-1], out_bits=8, shift=None)    # its scores had 16 bits
     program = compile(layers, tensors, config)
-    run, = MNF.rtl.run(MNF.rtl.build(config, "icarus"), [program])
+    run, = MNF.rtl.run(MNF.rtl.build(config, "verilator"), [program])
     expected = [one.outputs for one in MNF.golden(layers, tensors, config)]
     assert same(run.outputs(), expected[-1])
     report = MNF.cycles(program)
