@@ -40,7 +40,8 @@ def compression() -> dict[str, Any]:
     return {"rows": rows, "cause":
             "Ratios: dense bytes over those left, the block index among them; bytes of indices are "
             "the shortest of ours. Where ours is lower: the densities are those that others "
-            "published for fine-grained pruning (the paper's own are lost in its text), and blocks "
-            "at random places are the most irregular index of their density, as random weights "
-            "have the longest codes. What local quantisation saves, fewer bits at the same "
-            "accuracy, needs trained weights: sparseforge prune --network digits."}
+            "published for fine-grained pruning (the paper's own are lost in its text), and random "
+            "weights have the longest codes. R_irr is larger than the paper's, since single "
+            "synapses at random places are as irregular as can be; trained ones cluster. What "
+            "local quantisation saves, fewer bits at the same accuracy, needs trained weights, "
+            "too: sparseforge prune --network digits."}

@@ -38,7 +38,7 @@ def test_image_runs(preset, sizes):
 def test_two_steps_on_the_rtl():
     lstm = sample(5, 6)
     program = compile(lstm, inputs_of(lstm, 2), SMALL)
-    run, = CAMBRICON.rtl.run(CAMBRICON.rtl.build(SMALL, "icarus"), [program])
+    run, = CAMBRICON.rtl.run(CAMBRICON.rtl.build(SMALL, "verilator"), [program])
     segment = program.segments[0]
     assert run.errors == ((0, 0),)
     assert run.results[0].memory[:len(segment.expected)] == segment.expected

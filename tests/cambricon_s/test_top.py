@@ -82,7 +82,7 @@ def test_more_random_layers_in_icarus(preset):
     run(cases, build, stalls={**STALLS, "seed": 3})
 
 
-@pytest.mark.parametrize("preset", ["tiny", pytest.param("small", marks=pytest.mark.regress)])
+@pytest.mark.parametrize("preset", ["tiny", "small"])
 def test_random_layers_in_verilator(preset):
     config = PRESETS[preset]
     cases, build = CAMBRICON.cases(config, 5000), CAMBRICON.rtl.build(config, "verilator")
