@@ -40,7 +40,7 @@ async def episode(dut, random, exact, **given):
     models = await prepare()
     await write_all(dut, regions, words, random, p_pause, models[0])
     _, model = await prepare()
-    assert await read_all(dut, reads, random, p_pause, model) == expected
+    assert await read_all(dut, [(5, 0), *reads], random, p_pause, model) == expected
     models = await prepare()
     writing = cocotb.start_soon(write_all(dut, regions, words, random, p_pause, models[0]))
     assert len(await read_all(dut, reads, random, p_pause, models[1])) == len(expected)
@@ -105,20 +105,21 @@ STILL = 60      # cycles without anything moving after which nothing will: the m
 
 async def provoke(dut, side, commands, words, random, stop=None):
     """Offers everything until nothing moves any more; what the reader gave, or the lengths of the
-    regions done.
+    regions done; and how many commands were not taken.
 
     The second command comes when the first is over: an error takes what is under way with it.
     """
     bits = bench_config()["data_bits"]
     valid, ready, payload = (getattr(dut, f"{side}_command__{n}")
                              for n in ("valid", "ready", "payload"))
-    commands, words, out, cycle, still, last = list(commands), list(words), [], 0, 0, False
+    commands, words, given = list(commands), list(words), len(commands)
+    out, cycle, still, last = [], 0, 0, given == 1
     while still < STILL or not last:
         if cycle == stop:
             dut.stop.value = 1
         if not last and (stop is not None or still == STILL):
             last, still = True, 0
-        offered = bool(commands) and (len(commands) > 1 or last)
+        offered = bool(commands) and (len(commands) == given or last)
         valid.value = int(offered)
         if offered:
             address, beats = commands[0]
@@ -144,7 +145,7 @@ async def provoke(dut, side, commands, words, random, stop=None):
         cycle += 1
         assert cycle < 20_000, "it does not come to rest"
     valid.value = dut.w_data__valid.value = dut.r_data__ready.value = 0
-    return out
+    return out, len(commands)
 
 
 # The quick ones first: most mutants do not get far.
@@ -206,7 +207,10 @@ async def errors(dut, end, side):
         count = SMALL + bad[1] + (code == "REGION_OVERFLOW")
         new = [random.getrandbits(bits) for _ in range(count)]
         words = [(word, n + 1 in (SMALL, len(new))) for n, word in enumerate(new)]
-        out = await provoke(dut, side, [(low * beat, SMALL), bad], words, random)
+        refused = str(code).endswith(("WINDOW", "MISALIGNED"))
+        commands = [(low * beat, SMALL), bad, *([(low * beat, 1)] if refused else [])]
+        out, left = await provoke(dut, side, commands, words, random)
+        assert left == refused, f"{code}: a command after it is taken"
         error = getattr(dut, f"{side}_error")
         wanted = 0 if code is None else 1 | ErrorCode[code] << 1
         assert int(error.value) == wanted, f"{code}: {int(error.value)}"
@@ -222,7 +226,7 @@ async def errors(dut, end, side):
         held[AROUND:AROUND + SMALL] = new[:SMALL]
         now = await read_all(dut, everything, random, 0)
         for n, (word, _) in enumerate(now):
-            if first <= n < first + bad[1] and not str(code).endswith(("WINDOW", "MISALIGNED")):
+            if first <= n < first + bad[1] and not refused:
                 held[n] = word          # of a bad region some beats are written, some are not
             assert word == held[n], f"{code}: beat {n}"
 
