@@ -50,7 +50,7 @@ def _speedups(path: Path, rows: Sequence[Row], title: str, across: str, xlabel: 
         axes.axhline(1, color="grey", linewidth=0.8)
         axes.set(title=name, xlabel=xlabel)
     all_axes[0][0].set_ylabel("over the naive array")
-    all_axes[0][0].legend(fontsize=8)
+    all_axes[0][0].legend(fontsize=8, loc="upper left")
     figure.suptitle(title)
     figure.tight_layout()
     return save(figure, path)
