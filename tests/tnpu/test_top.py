@@ -104,8 +104,8 @@ def test_nans_are_counted_and_go_on(build, name):
 
 
 def test_a_grid_that_is_not_square():
-    """Two rows of four columns in each unit, as one pool and as two machines."""
-    config = replace(PRESETS["small"], rows_c=2, rows_f=2, w_words_f=4096, share_c=90)
+    """PU-c two rows of four columns, as one pool and as two machines."""
+    config = replace(PRESETS["small"], rows_c=2, w_words_f=4096, share_c=90)
     check(rtl.RTL.build(config, "verilator"), [
         given("average", 2, config, schedule=schedule)
         for schedule in ("time_multiplexed", "separate")])
