@@ -34,8 +34,8 @@ def program(seed):
 
 
 def test_leaps_change_nothing():
-    given = [one for seed in range(100) if (one := program(seed))][:24]
-    assert len(given) == 24
+    given = [one for seed in range(100) if (one := program(seed))][:12]
+    assert len(given) == 12
     shorter = 0
     for own, memory in given:
         width = 1 + own.config.nodes
@@ -47,4 +47,4 @@ def test_leaps_change_nothing():
         assert np.array_equal(leaps.heat, steps.heat)
         assert 0 <= leaps.leapt < leaps.cycles and steps.leapt == 0
         shorter += leaps.leapt > leaps.cycles // 4
-    assert shorter > 5
+    assert shorter > 2
