@@ -82,8 +82,9 @@ class PU(wiring.Component):
         b, entry = self._lanes(m)
         first = self._step(m, is_local, is_vector)
         rows = [Shared(Row, self.cfg) for _ in range(self.rows)]
-        x_data = self._row_operands(m, rows, at_once)
-        route = is_vector & (setting.op == Op.ROUTE)
+        route = Signal()                # X is read lane by lane, whatever the operand
+        m.d.comb += route.eq(is_vector & (setting.op == Op.ROUTE))
+        x_data = self._row_operands(m, rows, at_once, route)
         for r, row in enumerate(rows):
             m.submodules[f"row_{r}"] = row
             above = rows[r - 1] if r else None
@@ -124,12 +125,12 @@ class PU(wiring.Component):
                         m.d.comb += ctrl.y.eq(Y.PRODUCT)
         return step
 
-    def _row_operands(self, m, rows, at_once):
+    def _row_operands(self, m, rows, at_once, route):
         """What each row reads of X. Bank l is row l mod R's: no two rows meet in one."""
         issue, count, units = self.issue, self.rows, self.cfg.x_units(self.unit)
         by_value, one = Signal(), Signal(32)            # one value for all rows
         if count > 1:       # a single row's values are its units
-            m.d.comb += [by_value.eq(at_once & (self.setting.operand == Operand.VALUE)),
+            m.d.comb += [by_value.eq(at_once & (self.setting.operand == Operand.VALUE) & ~route),
                          one.eq(self._part(m, self.x_data, issue.x, "lane"))]
         operands = []
         for r, row in enumerate(rows):

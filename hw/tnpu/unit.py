@@ -111,7 +111,8 @@ class Unit(wiring.Component):
         units = words["x"] * self.cfg.x_units(self.unit)
         opcode, by_value = self.setting.opcode, Signal()
         m.d.comb += by_value.eq((self.setting.operand == Operand.VALUE)
-                                & ((opcode == Opcode.LOCAL) | (opcode == Opcode.VECTOR)))
+                                & ((opcode == Opcode.LOCAL) | (opcode == Opcode.VECTOR)
+                                   & (self.setting.op != Op.ROUTE)))
         beyond = [
             uses["x"] & (issue.x >= Mux(by_value, words["x"] * self.cfg.lanes, units)),
             uses["w"] & (issue.w >= words["w"]),
