@@ -17,6 +17,7 @@ import typer
 
 from golden.program import Memory
 from sparseforge import runs
+from sparseforge.files import made_folder, write_text
 from sparseforge.options import LayerOptions
 from sparseforge.registry import Design, design
 from sparseforge.workload import workload
@@ -76,6 +77,7 @@ def main(out: Annotated[Path, typer.Option("-o")] = Path("build/bench.json"),
          name: Annotated[str, typer.Option("--design")] = "scnn",
          preset: str = "paper") -> None:
     """Measures a design's preset and writes the figures."""
+    made_folder(out.parent)
     chosen = design(name)
     config = chosen.presets()[preset]
     data: dict[str, Any] = {"design": name, "preset": preset, "cpus": os.cpu_count(),
@@ -89,8 +91,7 @@ def main(out: Annotated[Path, typer.Option("-o")] = Path("build/bench.json"),
     for network in NETWORKS:
         data["model"][network] = model(chosen, preset, config, network)
         print(network, data["model"][network], file=sys.stderr)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    runs.write_text(out, json.dumps(data, indent=1) + "\n")
+    write_text(out, json.dumps(data, indent=1) + "\n")
     print(f"written: {out}")
 
 

@@ -19,6 +19,7 @@ from rich.console import Console
 from sparseforge import config as configs
 from sparseforge import progress, registry, runs
 from sparseforge.errors import RunFailed, UserError, user_input
+from sparseforge.files import made_folder, writable, write_text
 from sparseforge.networks import NAMES, network
 from sparseforge.options import ConfigOptions, LayerOptions, MemoryOptions, grouped
 from sparseforge.report import compare as comparison
@@ -88,17 +89,14 @@ def verilog(design: DesignName, config: ConfigOptions, folder: Folder = None,
     """Verilog, manifest, C header and FuseSoC core of a design, into DIR [build/verilog/...]."""
     from hw.emit import emit
     chosen, preset, cfg = _pick(design, config)
-    place = folder or Path("build/verilog") / f"{chosen.name}-{preset}"
+    with user_input():
+        place = made_folder(folder or Path("build/verilog") / f"{chosen.name}-{preset}")
     with progress.working(f"emitting {chosen.name} ({preset})"):
         with user_input():
             top = chosen.top(cfg)
         emitted = emit(top, chosen.name, config=cfg)
     with user_input():
-        try:
-            emitted.write(place)
-        except OSError as error:
-            raise ValueError(f"{place}: must be a folder that can be written: "
-                             f"{error.strerror}") from None
+        emitted.write(place)
     files = {name: len(body.encode()) for name, body in emitted.files().items()}
     if as_json:
         answer({"design": chosen.name, "config": configs.as_dict(preset, cfg),
@@ -215,6 +213,8 @@ def compare(layer: LayerOptions, memory: MemoryOptions,
         names = designs.split(",") if designs else list(registry.designs())
         chosen = [registry.design(name.strip()) for name in names]
         work = workload(layer)
+        if report:
+            writable(report)
     answers = {}
     for one in chosen:
         setting = _setting(one.name, ConfigOptions(), memory)
@@ -226,7 +226,7 @@ def compare(layer: LayerOptions, memory: MemoryOptions,
             "memory": next(iter(answers.values()))["memory"],
             "command": shlex.join(["sparseforge", *sys.argv[1:]])}
     if report:
-        runs.write_text(report, comparison.page(data))
+        write_text(report, comparison.page(data))
     if as_json:
         answer(data)
         return
@@ -263,7 +263,7 @@ def reproduce(design: DesignName, folder: Folder = None,
     with user_input():
         chosen = registry.design(design)
         console = Console(stderr=True, quiet=True) if as_json else out()
-        place = folder or Path("build/reproduce") / design
+        place = made_folder(folder or Path("build/reproduce") / design)
         data = chosen.reproduce(console, place, only)
     if as_json:
         answer(data)

@@ -97,7 +97,8 @@ def measure(given: Work, compiled: Program, simulator: str) -> Measured:
     from sim.common.design import Run, job
     from sim.scnn.run import RTL
     with working(f"building the RTL for {simulator} (kept for the next time)"):
-        build = RTL.build(compiled.config, simulator)
+        # Some 800,000 cycles in all: six times as fast for a third more of compiling.
+        build = RTL.build(compiled.config, simulator, opt=1)
     with working(f"{len(given.planes)} images through the RTL, all layers back to back"):
         whole = RTL.run(build, [compiled])[0]
     full = job(compiled.segments[0])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +14,7 @@ from golden.program import Memory
 from sparseforge import progress
 from sparseforge.config import as_dict
 from sparseforge.errors import RunFailed, user_input
+from sparseforge.files import write_array
 from sparseforge.registry import Cycles, Design, Measured, Waves
 from sparseforge.report.result import Figures, figures
 from sparseforge.workload import Step, Workload
@@ -124,36 +123,6 @@ def mismatches(job: Sequence[Step], run: Measured) -> int:
             same = got.shape == step.outputs.shape
             wrong += int(np.count_nonzero(got != step.outputs)) if same else step.outputs.size
     return wrong
-
-
-def write_array(path: Path, values: np.ndarray) -> None:
-    """`values` as ``.npy``: under a temporary name first."""
-    def fill(name: str) -> None:
-        with open(name, "wb") as file:
-            np.save(file, values)
-    _write(path, fill)
-
-
-def write_text(path: Path, text: str) -> None:
-    """`text` as a file: under a temporary name first."""
-    _write(path, lambda name: Path(name).write_text(text))
-
-
-def _write(path: Path, fill: Any) -> None:
-    with user_input():
-        try:
-            fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        except OSError as error:
-            raise ValueError(f"{path}: must be in a folder that can be written: "
-                             f"{error.strerror}") from None
-        os.close(fd)
-        try:
-            fill(name)
-            os.chmod(name, 0o644)
-            os.replace(name, path)
-        except OSError as error:
-            os.unlink(name)
-            raise ValueError(f"{path}: must be writable: {error.strerror}") from None
 
 
 def _last(run: Measured) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 from golden import layers, tensors
 from golden.layers import Layer, Pool
 from golden.tensors import Tensors
+from sparseforge.files import writable
 from sparseforge.networks import Entry, Network, network
 from sparseforge.networks.network import Blocks, digits_chain, synthesise, synthesise_chain
 from sparseforge.options import LayerOptions
@@ -109,6 +110,8 @@ def workload(options: LayerOptions) -> Workload:
         raise ValueError("LAYER must be one of --network NAME, --shape C,H,W,K,R,S or --weights "
                          f"W.npy --activations A.npy, not {' and '.join(given) or 'none of them'}")
     form = given[0]
+    if options.output:
+        writable(options.output)
     _only(options, _SHAPED, form, ("--shape", "--weights"))
     _only(options, _DRAWN, form, ("--shape", "--network"))
     _only(options, _FILES, form, ("--weights",))

@@ -20,6 +20,7 @@ from golden.cambricon_s.quantise import GLOBAL, Submatrices, check_bits, quantis
 from golden.formats import jbig
 from golden.formats.coarse_grain import compress
 from sparseforge import progress
+from sparseforge.files import made_folder
 from sparseforge.networks import NAMES, network
 from sparseforge.networks.network import DIGITS
 from sparseforge.pruning import plots, stored, study, synthetic
@@ -85,13 +86,7 @@ def run(request: Request, console: Console) -> dict[str, Any]:
 
 
 def _folder(request: Request, name: str) -> Path:
-    place = request.folder or Path("build/prune") / name
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"{place}: must be a folder that can be written: "
-                         f"{error.strerror}") from None
-    return place
+    return made_folder(request.folder or Path("build/prune") / name)
 
 
 def _plans(request: Request, recipe: Recipe) -> list[Plan]:

@@ -15,6 +15,7 @@ from hw.tnpu.config import TNPUConfig
 from sparseforge import progress
 from sparseforge.config import as_dict
 from sparseforge.errors import RunFailed
+from sparseforge.files import made_folder
 from sparseforge.training import digits, export, plots
 
 DESIGNS = ("tnpu",)
@@ -75,7 +76,7 @@ def run(request: Request, console: Console) -> dict[str, Any]:
                             "momentum": request.momentum, "seed": request.seed,
                             "schedule": request.schedule, "loss": request.loss,
                             "fc_gradients": request.fc_gradients}
-    request.folder.mkdir(parents=True, exist_ok=True)
+    made_folder(request.folder)
     if request.gantt:
         from sparseforge.training import gantt
         data["gantt"] = gantt.draw(request, console)

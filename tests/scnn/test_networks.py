@@ -1,5 +1,7 @@
 """Real layers at the paper's size: the 64-PE RTL against golden and the cycle model."""
 
+from dataclasses import replace
+
 import pytest
 
 from golden.scnn.compile import compile
@@ -24,10 +26,10 @@ def layers_of(name, wanted):
     return list(synthesise(entries, acc_bits=CONFIG.acc_bits))
 
 
-def run_and_compare(build, pairs):
+def run_and_compare(build, pairs, config=CONFIG):
     """Each layer as a program of its own: every output, every cycle, every counter."""
     for n, (layer, tensors) in enumerate(pairs):
-        case = Case(n, [layer], [tensors], compile(layer, tensors, CONFIG))
+        case = Case(n, [layer], [tensors], compile(layer, tensors, config))
         run, = SCNN.rtl.run(build, [case.program])
         SCNN.check([case], [run], BENCH)
         print(f"{layer.name}: {sum(run.cycles)} cycles, {run.wall_s:.1f} s", flush=True)
@@ -46,3 +48,13 @@ def test_googlenet_inception_5b(build):
 @pytest.mark.parametrize("name", ["alexnet", "googlenet", "vgg16"])
 def test_all_convolutions(build, name):
     run_and_compare(build, layers_of(name, lambda layer: not layer.is_fc))
+
+
+@pytest.mark.regress
+@pytest.mark.parametrize("side", [2, 4])
+def test_grids_of_fewer_pes(side):
+    """Section VI-C's grids of 4 and 16 PEs, with the paper's multipliers per PE."""
+    config = replace(CONFIG, pe_rows=side, pe_cols=side)
+    build = SCNN.rtl.build(config, "verilator", memory_bytes=LARGEST_IMAGE, opt=3)
+    run_and_compare(build, layers_of("googlenet",
+                                     lambda layer: layer.name.startswith("inception_5b")), config)
