@@ -12,6 +12,7 @@ import numpy as np
 
 from golden.jit import njit
 from golden.s2engine import array as model
+from golden.s2engine import ranks
 from golden.s2engine.masks import tokens
 from golden.s2engine.plan import Plan
 from golden.s2engine.stage import column_order
@@ -68,7 +69,7 @@ def _run(a, weights, features, order, size, tiles, switched, ends):
                             source[i] = model.FB if alone else model.CHAIN
                             keep[i] = switched and not begin and not final
                     number += 1
-                    model.group(a, chosen, given, source, keep, number == weights.shape[1])
+                    ranks.group(a, chosen, given, source, keep, number == weights.shape[1])
         ends[t] = a.tally[model.LAST_RESULT]
 
 

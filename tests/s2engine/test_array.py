@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from golden.s2engine import array
+from golden.s2engine import array, ranks
 from golden.s2engine.masks import masks
 from golden.s2engine.stepped import Array
 from hw.s2engine.array import PEArray
@@ -29,7 +29,7 @@ def recurrence(w, f, config):
             len(flows), -1, config.group)) for flows in (w, f))
         count = weights.shape[1]
         for n in range(count):
-            array.group(model, weights[:, n], features[:, n], none, none, n == count - 1)
+            ranks.group(model, weights[:, n], features[:, n], none, none, n == count - 1)
     return model
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from golden.s2engine import array as model
+from golden.s2engine import ranks
 from golden.s2engine.masks import masks
 from hw.s2engine.config import S2Config
 from tests.s2engine import streams
@@ -44,7 +45,7 @@ def run_model(config, weights, features, source, keep, infinite=False):
     for tile in range(tiles):
         for kernel in range(kernels):
             for n in range(number):
-                model.group(a, w[:, kernel, n], f[tile, :, n], source[n], keep[n],
+                ranks.group(a, w[:, kernel, n], f[tile, :, n], source[n], keep[n],
                             n == number - 1)
     return a
 
