@@ -14,6 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
+from golden.s2engine.array import CAUSES
 from hw.s2engine.config import PRESETS
 from sparseforge.report.text import percent, table
 from sparseforge.reproduce.s2engine_plots import draw
@@ -112,6 +113,28 @@ def figure_14(bench: Bench) -> dict[str, Any]:
             "reproducible here: they need ImageNet and its networks"}
 
 
+def where_cycles_go(bench: Bench) -> dict[str, Any]:
+    """The PEs' cycles by cause, layer by layer: every pass at (4, 4, 4)."""
+    points = [Point(name, size, DEPTHS[4], 4, whole=True) for name in REAL for size in (16, 32)]
+    found = bench.points(points, "where the cycles go")
+    rows = []
+    for point in points:
+        layers = bench.layers(point)
+        for name, one in layers.items():
+            pe_cycles = point.size ** 2 * one["cycles"]
+            rows.append({"network": point.network, "size": point.size, "layer": name,
+                         "cycles": one["cycles"], "share": one["cycles"] / found[point]["cycles"],
+                         "idle_share": one["idle_share"],
+                         **{cause: one["causes"][cause] / pe_cycles for cause in CAUSES}})
+        rows.append({"network": point.network, "size": point.size, "layer": "all", "share": 1.0,
+                     **found[point]})
+    return {"rows": rows, "cause": (
+        "shares of PEs × DS cycles. multiply: a step with a pair; select: one without; starved: a "
+        "register is empty; blocked, drain: WF-FIFO is full, since the MAC is busy or since RF is. "
+        "At ratio 4 a quarter multiplies at most. A PE without a pixel or kernel (idle, counted "
+        "among select and starved) gets placeholders")}
+
+
 def table_5(bench: Bench) -> dict[str, Any]:
     """Table V: resources and speed-up of 32 × 32."""
     paper = {2: (12, 2.49), 4: (22, 3.05), 8: (32, 3.29)}
@@ -166,13 +189,15 @@ SECTIONS = {
         "feature_capacity_saved")),
     "fig14": Section("Fig. 14: array sizes × FIFO depths", figure_14,
                      ("network", "size", "depth", *COMMON, "ds_busy", "mac_busy")),
+    "cycles": Section("Where the cycles go: (4, 4, 4), ratio 4", where_cycles_go, (
+        "network", "size", "layer", "cycles", "share", *CAUSES, "idle_share")),
     "table5": Section("Table V: 32 × 32", table_5, (
         "depth", "fifo_kb", "papers_widths_kb", "paper_kb", "multipliers", "sram_kb", "speedup",
         "mean", "paper_speedup")),
 }
 SHARES = {"plus_minus", "must", "weights", "features", "extra", "paper_extra", "bound", "wide",
           "reads_saved", "capacity_saved", "feature_reads_saved", "feature_capacity_saved",
-          "ds_busy", "mac_busy"}
+          "ds_busy", "mac_busy", "share", "idle_share", *CAUSES}
 
 
 def reproduce(console: Console, folder: Path | None = None, only: str | None = None) -> dict[

@@ -112,6 +112,35 @@ def _figure_14(path: Path, rows: Sequence[Row]) -> Path:
                      "rows and columns")
 
 
+CAUSES = {"multiply": ("multiply", "#1b7837"), "select": ("select", "#a6dba0"),
+          "starved_w": ("starved of W", "#d95f0e"), "starved_f": ("starved of F", "#fec44f"),
+          "drain": ("drain", "#8c6bb1"), "blocked": ("blocked by the MAC", "#525252")}
+
+
+def _cycles(path: Path, rows: Sequence[Row]) -> Path:
+    """A panel for each network on 32 × 32: the causes of each layer, one upon the other."""
+    from matplotlib import pyplot
+    rows = [row for row in rows if row["size"] == 32]
+    networks = _values(rows, "network")
+    figure, all_axes = pyplot.subplots(
+        1, len(networks), figsize=(9, 3.8), sharey=True, squeeze=False,
+        width_ratios=[sum(row["network"] == name for row in rows) for name in networks])
+    for axes, name in zip(all_axes[0], networks, strict=True):
+        mine = [row for row in rows if row["network"] == name]
+        base = [0.0] * len(mine)
+        for cause, (label, colour) in CAUSES.items():
+            heights = [row[cause] for row in mine]
+            axes.bar(range(len(mine)), heights, bottom=base, color=colour, label=label)
+            base = [a + b for a, b in zip(base, heights, strict=True)]
+        axes.set_xticks(range(len(mine)), [row["layer"] for row in mine], rotation=90, fontsize=8)
+        axes.set(title=name, ylim=(0, 1))
+    all_axes[0][0].set_ylabel("share of PEs × DS cycles")
+    figure.tight_layout()
+    figure.legend(*all_axes[0][0].get_legend_handles_labels(), fontsize=8, ncols=len(CAUSES),
+                  loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    return save(figure, path)
+
+
 PLOTS: dict[str, Callable[[Path, Sequence[Row]], Path]] = {
     "fig10": _figure_10, "fig11": _figure_11, "fig12": _figure_12, "fig13": _figure_13,
-    "fig14": _figure_14}
+    "fig14": _figure_14, "cycles": _cycles}

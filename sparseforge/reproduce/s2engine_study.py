@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -18,7 +18,8 @@ import numpy as np
 from golden.dense.systolic import systolic_cycles
 from golden.jit import reached
 from golden.layers import Layer, effectual_macs
-from golden.s2engine.capacity import capacity
+from golden.s2engine.array import CAUSES
+from golden.s2engine.capacity import capacity, idle_share
 from golden.s2engine.plan import Plan, passes
 from golden.s2engine.stage import Stage, stage
 from golden.s2engine.timing import array_run, sampled
@@ -88,7 +89,8 @@ def measure(point: Point, name: str) -> dict[str, Any]:
     if point.whole:
         runs = [array_run(plan, **options) for plan in plans]
         return out | {"cycles": sum(r.cycles for r in runs), "half": 0.0,
-                      "steps": sum(r.steps for r in runs)}
+                      "causes": {cause: sum(r.causes[cause] for r in runs) for cause in CAUSES},
+                      "idle_share": idle_share(plans)}
     values = [sampled(plan, SEED, **options) for plan in plans]
     return out | {"cycles": sum(v for v, _ in values),
                   "half": sum(h * h for _, h in values) ** 0.5}
@@ -123,8 +125,11 @@ class Bench:
             for job, one in zip(missing, progress.steps(found, len(missing), what), strict=True):
                 self.known[_key(*job)] = one
                 self._keep()
-        return {p: _sums(p, [self.known[_key(p, name)]
-                             for name in network(p.network).compared]) for p in points}
+        return {p: _sums(p, self.layers(p).values()) for p in points}
+
+    def layers(self, point: Point) -> dict[str, dict[str, Any]]:
+        """The figures of each of the network's convolutions, of a point that was run."""
+        return {name: self.known[_key(point, name)] for name in network(point.network).compared}
 
     def _keep(self) -> None:
         if self.file:
@@ -156,7 +161,7 @@ def _key(point: Point, name: str) -> str:
     return json.dumps([asdict(point), name])
 
 
-def _sums(point: Point, layers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _sums(point: Point, layers: Collection[dict[str, Any]]) -> dict[str, Any]:
     total = {key: sum(layer[key] for layer in layers) for key in (
         "cycles", "dense_cycles", "dense_alone", "macs", "effectual", "weights", "features")}
     out = {
@@ -169,6 +174,8 @@ def _sums(point: Point, layers: Sequence[dict[str, Any]]) -> dict[str, Any]:
     slots = point.size ** 2 * total["cycles"]
     if not point.wide:
         out["mac_busy"] = total["effectual"] * point.ratio / slots
-    if all("steps" in x for x in layers):
-        out["ds_busy"] = sum(x["steps"] for x in layers) / slots
+    if point.whole:
+        for cause in CAUSES:
+            out[cause] = sum(x["causes"][cause] for x in layers) / slots
+        out["ds_busy"] = out["multiply"] + out["select"]
     return out

@@ -5,10 +5,11 @@ import json
 import pytest
 from rich.console import Console
 
+from golden.s2engine.array import CAUSES
 from sparseforge.reproduce import s2engine, s2engine_study
 from sparseforge.reproduce.s2engine_study import Bench, Point, measure
 
-FIGURES = {f"fig{n}.png" for n in (10, 11, 12, 13, 14)}
+FIGURES = {"cycles.png", *(f"fig{n}.png" for n in (10, 11, 12, 13, 14))}
 
 
 @pytest.fixture
@@ -22,7 +23,8 @@ def asked(monkeypatch):
         cycles = 800 if all(point.depths) else 320
         return {"cycles": cycles * (1 + point.wide), "half": 8.0, "dense_cycles": 400,
                 "dense_alone": 440, "macs": 1000, "effectual": 250, "weights": 500.0,
-                "features": 500.0, **({"steps": 7} if point.whole else {})}
+                "features": 500.0, "idle_share": 0.1,
+                "causes": dict.fromkeys(CAUSES, cycles * point.size ** 2 // len(CAUSES))}
     monkeypatch.setattr(s2engine_study, "measure", answer)
     monkeypatch.setattr(Bench, "buffers", lambda self, name, sizes: {
         size: dict.fromkeys(("reads_saved", "capacity_saved", "feature_reads_saved",
@@ -45,6 +47,8 @@ def test_every_section(asked, tmp_path, capsys):
     assert all(row["extra"] == pytest.approx(row["wide"]) for row in data["fig12"]["rows"])
     assert [row["paper_speedup"] for row in data["table5"]["rows"]] == [2.49, 3.05, 3.29]
     assert [round(row["papers_widths_kb"]) for row in data["table5"]["rows"]] == [12, 22, 44]
+    for row in data["cycles"]["rows"]:
+        assert sum(row[cause] for cause in CAUSES) == pytest.approx(1, abs=0.01)
     # 16 x 16 and 32 x 32 at (4, 4, 4), and Table V: every pass
     assert {point.size for point, _ in asked if point.whole} == {16, 32}
 
@@ -70,4 +74,5 @@ def test_a_point():
     sample, whole = (measure(point, "conv1") for point in points)
     assert sample["half"] > 0 and whole["half"] == 0
     assert abs(sample["cycles"] - whole["cycles"]) < 3 * sample["half"]
-    assert sample["effectual"] == whole["effectual"] and whole["steps"] > 0
+    assert sample["effectual"] == whole["effectual"]
+    assert sum(whole["causes"].values()) == 16 * whole["cycles"]
