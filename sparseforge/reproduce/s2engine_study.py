@@ -131,6 +131,10 @@ class Bench:
         """The figures of each of the network's convolutions, of a point that was run."""
         return {name: self.known[_key(point, name)] for name in network(point.network).compared}
 
+    def together(self, points: Sequence[Point]) -> dict[str, Any]:
+        """The sums over several networks on one array: points that were run."""
+        return _sums(points[0], [one for p in points for one in self.layers(p).values()])
+
     def _keep(self) -> None:
         if self.file:
             self.file.parent.mkdir(parents=True, exist_ok=True)
