@@ -76,20 +76,26 @@ def _figure_11(path: Path, rows: Sequence[Row]) -> Path:
 
 
 def _figure_12(path: Path, rows: Sequence[Row]) -> Path:
+    """All shares of 16-bit values, and those that the paper has numbers for."""
     from matplotlib import pyplot
-    figure, axes = pyplot.subplots(figsize=(6, 4))
-    for depth in _values(rows, "depth"):
-        mine = [row for row in rows if row["depth"] == depth]
-        axes.plot([row["wide"] for row in mine], [1 + row["extra"] for row in mine], "o-",
-                  label=f"depth {depth}")
-        paper = [row for row in mine if row["paper_extra"] is not None]
-        axes.plot([row["wide"] for row in paper], [1 + row["paper_extra"] for row in paper], "kx",
-                  label="paper (Table IV)" if depth == 2 else None)
-    axes.plot([row["wide"] for row in mine], [1 + row["bound"] for row in mine], "k:",
-              label="(1 + p)²")
-    axes.set(xlabel="share p of 16-bit values", ylabel="latency, 8-bit data = 1",
-             title="Dense AlexNet, 16 × 16 (Fig. 12)", ylim=(0, None))
-    axes.legend()
+    figure, all_axes = pyplot.subplots(1, 2, figsize=(9, 4))
+    for axes, most in zip(all_axes, (1.0, 0.1), strict=True):
+        shown = [row for row in rows if row["wide"] <= most]
+        for depth, colour in zip(_values(rows, "depth"), ("C0", "C1", "C2", "C3"), strict=True):
+            mine = [row for row in shown if row["depth"] == depth]
+            axes.plot([row["wide"] for row in mine], [1 + row["extra"] for row in mine], "o-",
+                      color=colour, markersize=4, label=f"depth {depth}")
+            paper = [row for row in mine if row["paper_extra"] is not None and most < 1]
+            axes.plot([row["wide"] for row in paper], [1 + row["paper_extra"] for row in paper],
+                      "x", color=colour, markersize=8)
+        axes.plot([row["wide"] for row in mine], [1 + row["bound"] for row in mine], "k:",
+                  label="(1 + p)²")
+        axes.set(xlabel="share p of 16-bit values", ylim=(0, None) if most == 1 else (1, None))
+    all_axes[0].set_ylabel("latency, 8-bit data = 1")
+    all_axes[0].legend()
+    all_axes[1].set_title("×: paper (Table IV)", fontsize=10)
+    figure.suptitle("Dense AlexNet, 16 × 16 (Fig. 12)")
+    figure.tight_layout()
     return save(figure, path)
 
 
