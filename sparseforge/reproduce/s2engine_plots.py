@@ -9,6 +9,7 @@ from typing import Any
 from sparseforge.reproduce.plots import save
 
 Row = Mapping[str, Any]
+TITLES = {"resnet50": "resnet50, averages in every layer"}     # none are published by layer
 
 
 def draw(folder: Path, name: str, data: Mapping[str, Any]) -> Path | None:
@@ -48,7 +49,7 @@ def _speedups(path: Path, rows: Sequence[Row], title: str, across: str, xlabel: 
         _bars(axes, [row for row in rows if row["network"] == name], across, "depth", "speedup",
               "depth {}")
         axes.axhline(1, color="grey", linewidth=0.8)
-        axes.set(title=name, xlabel=xlabel)
+        axes.set(title=TITLES.get(name, name), xlabel=xlabel)
     all_axes[0][0].set_ylabel("over the naive array")
     all_axes[0][0].legend(fontsize=8, loc="upper left")
     figure.suptitle(title)
