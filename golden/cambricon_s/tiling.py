@@ -181,13 +181,17 @@ class Search:
         index = -(-int(windows) * synapses.shape[3] * cfg.index_bits // cfg.memory_bits)
         of_sets = float(rows.sum()) * cfg.sb_beats + groups * sets * (index + 1)
         of_sets += groups * cfg.bias_beats
-        once = sets == 1 and t.groups == 1
-        loads = of_sets * (1 if once else images * len(tiles))
-        bursts = loads / 12 + groups * sets * 3 * (1 if once else images * len(tiles))
-        beats, count = self._neurons(t, tiles)
+        repeats = 1 if sets == 1 and t.groups == 1 else images * len(tiles)
+        loads = of_sets * repeats
+        bursts = loads / 12 + groups * sets * 3 * repeats
+        beats, count, fills = self._neurons(t, tiles)
         alone = t.block and len(tiles) == 1 and synapses.shape[1] == 1
         times = images * (1 if alone else passes)
         loads, bursts = loads + beats * times, bursts + count * times
+        # A side is filled again when its last user is done: the memory's latency is hidden by
+        # the other side's use alone. Loads are in order, so one buffer's turns delay the others'.
+        fills = fills * times + groups * sets * repeats
+        turns = (fills * (self.memory.latency + TURN) + loads + compute) / 2
         # A word for nearly every COMPUTE and LOAD.
         computes = positions / max(1, t.columns) * sets * groups * synapses.shape[3]
         loads += computes + count * times
@@ -199,26 +203,27 @@ class Search:
         stores = pixels * max(reads + STORE, (latency + TURN) / IN_FLIGHT)
         first = latency + beats / max(1, len(tiles)) + of_sets / max(1, groups * sets)
         last = latency + stores / max(1, len(tiles) * passes)
-        return max(compute, bus, stores) + first + last
+        return max(compute, bus, stores, turns) + first + last
 
-    def _neurons(self, t: Tiling, tiles: list) -> tuple[float, float]:
-        """Beats and bursts that a pass over an image loads into NBin."""
-        cfg, plane = self.cfg, self.stage.plane
+    def _neurons(self, t: Tiling, tiles: list) -> tuple[float, float, float]:
+        """Of a pass over an image: beats and bursts that it loads into NBin, fills of a side."""
+        cfg, plane, layer = self.cfg, self.stage.plane, self.stage.layer
         per_beat = cfg.memory_bits / cfg.granule_bits
         whole = t.chunk == plane.granules
         chunks = -(-self.parts // t.chunk)
-        row_sets = 1 if t.block else -(-self.stage.layer.r // t.kernel_rows)
-        beats = bursts = 0.0
+        sets = 1 if t.block else -(-layer.r // t.kernel_rows) * -(-layer.s // t.kernel_columns)
+        beats = bursts = fills = 0.0
         for (y0, y1), (x0, x1) in tiles:
             top, bottom = self.y.inputs_of(y0, y1)
             left, right = self.x.inputs_of(x0, x1)
-            rows = max(1, min(bottom, plane.h) - max(top, 0)) * row_sets
+            rows = max(1, min(bottom, plane.h) - max(top, 0)) * sets
             columns = max(1, min(right, plane.w) - max(left, 0))
             size = -(-(columns * t.chunk if whole else t.chunk) // per_beat)
             lines = rows * (1 if whole else columns) * chunks
             beats += lines * size
             bursts += lines * -(-size // BURST)
-        return beats, bursts
+            fills += chunks * (1 if t.block else rows)
+        return beats, bursts, fills
 
     def candidates(self) -> Iterator[Tiling]:
         layer, cfg = self.stage.layer, self.cfg
