@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,10 @@ class Switches:
 
 @dataclass(frozen=True, eq=False)
 class Set:
-    """Segments of a group that lie in SIB and SB together, one after the other.
+    """Segments of a group that lie in SIB and SB, one after the other.
 
-    `first`: of each segment, the SIB word and the SB word that it begins with.
+    `first`: of each segment, the SIB word and the SB word that it begins with. `loads`: what fills
+    SIB and SB with them; the sets of a bundle have the same.
     """
 
     group: OutputGroup
@@ -44,8 +46,7 @@ class Set:
     columns: tuple[int, int]
     segments: tuple[Segment, ...]
     first: tuple[tuple[int, int], ...]
-    sib: dict[str, int]
-    sb: dict[str, int]
+    loads: dict[str, dict[str, int]]
 
 
 class Emitter:
@@ -58,7 +59,7 @@ class Emitter:
         self.source, self.target, self.fixed = source, target, fixed
         self.y, self.x = axes(stage)
         self.stream = Stream(stage.cfg)
-        self.sets: dict[tuple[Any, ...], Set] = {}
+        self.sets: dict[tuple[Any, ...], list[Set]] = {}
         self.biases: dict[int, int] = {}
         self.written: dict[Book, int] = {}
         self.held: dict[int, Book] = {}         # codebook in each side of the book
@@ -69,47 +70,61 @@ class Emitter:
         """(address, beats)."""
         return self.image.append(data), -(-len(data) // self.cfg.beat_bytes)
 
-    def _set(self, group: OutputGroup, chunk: tuple[int, int], rows: tuple[int, int],
-             columns: tuple[int, int]) -> Set:
-        key = group.number, chunk, rows, columns
+    def _bundle(self, groups: Sequence[OutputGroup], chunk: tuple[int, int], rows: tuple[int, int],
+                columns: tuple[int, int]) -> list[Set]:
+        """Sets that lie in SIB and SB together."""
+        key = groups[0].number, chunk, rows, columns
         if key not in self.sets:
-            self.sets[key] = self._make(group, chunk, rows, columns)
+            loads: dict[str, dict[str, int]] = {}
+            made, windows, words = [], 0, 0
+            for group in groups:
+                one = self._make(group, chunk, rows, columns, (windows, words), loads)
+                windows += sum(part.windows for part in one.segments)
+                words += sum(len(part.rows) for part in one.segments)
+                made.append(one)
+            loads |= self._loads([part for one in made for part in one.segments])
+            self.sets[key] = made
         return self.sets[key]
 
     def _make(self, group: OutputGroup, chunk: tuple[int, int], rows: tuple[int, int],
-              columns: tuple[int, int]) -> Set:
-        cfg, tn = self.cfg, self.cfg.tn
+              columns: tuple[int, int], at: tuple[int, int], loads: dict[str, dict[str, int]]
+              ) -> Set:
+        tn, (windows, words) = self.cfg.tn, at
         low, high = chunk[0] * tn, chunk[1] * tn
         book = self.books.book(group, low, high)
         weights = self.stage.of(group)[:, low:high, rows[0]:rows[1], columns[0]:columns[1]]
         runs = weights.transpose(0, 2, 3, 1).reshape(len(weights), rows[1] - rows[0], -1)
         parts = [runs] if self.t.block else [runs[:, n:n + 1] for n in range(runs.shape[1])]
-        dense = not self.switches.static
-        made = tuple(segment(part, book, cfg, dense) for part in parts)
-        first, windows, words = [], 0, 0
+        made = tuple(segment(part, book, self.cfg, not self.switches.static) for part in parts)
+        first = []
         for one in made:
             first.append((windows, words if len(one.rows) else 0))
             windows, words = windows + one.windows, words + len(one.rows)
+        return Set(group, book, chunk, rows, columns, made, tuple(first), loads)
+
+    def _loads(self, parts: Sequence[Segment]) -> dict[str, dict[str, int]]:
+        """What fills SIB and SB with these segments."""
         sib = {"to": TO["sib"], "granules": 1, "beats": 1}      # dense: zeros, not from the bus
-        if not dense:
+        if self.switches.static:
             at, beats = self._append(index_bytes(np.concatenate(
-                [one.index for one in made if one.index is not None])))
-            sib |= {"address": at, "beats": beats, "rows": 1, "granules": windows}
-        every = np.concatenate([one.rows for one in made])
-        if not words:
+                [one.index for one in parts if one.index is not None])))
+            sib |= {"address": at, "beats": beats, "rows": 1,
+                    "granules": sum(one.windows for one in parts)}
+        every = np.concatenate([one.rows for one in parts])
+        if not len(every):
             every = np.zeros((1, every.shape[1]), np.uint8)
         at, beats = self._append(every.tobytes())
-        sb = {"to": TO["sb"], "address": at, "beats": beats, "rows": 1, "granules": len(every)}
-        return Set(group, book, chunk, rows, columns, made, tuple(first), sib, sb)
+        return {"sib": sib, "sb": {"to": TO["sb"], "address": at, "beats": beats, "rows": 1,
+                                   "granules": len(every)}}
 
     # What lies in the buffers.
 
     def _hold_set(self, one: Set) -> dict[str, Instance]:
         out = {}
-        for name, load in (("sib", one.sib), ("sb", one.sb)):
+        for name, load in one.loads.items():
             buffer = self.stream.buffers[name]
-            if buffer.current is None or buffer.current.key is not one:
-                self.stream.fill(name, buffer.new(one), [load])
+            if buffer.current is None or buffer.current.key is not one.loads:
+                self.stream.fill(name, buffer.new(one.loads), [load])
             assert buffer.current is not None
             out[name] = buffer.current
         return out
@@ -219,11 +234,11 @@ class Emitter:
                           (ys[0], xs[1] - xs[0], ys[1] - ys[0], groups[0].number), sums)
         self.stream.store(self._stores(groups, image, rows, columns), sums)
 
-    def _sets(self, group: OutputGroup, chunk: tuple[int, int]) -> Iterator[Set]:
+    def _sets(self, groups: Sequence[OutputGroup], chunk: tuple[int, int]) -> Iterator[Set]:
         layer = self.stage.layer
         for rows in spans(layer.r, self.t.kernel_rows):
             for columns in spans(layer.s, self.t.kernel_columns):
-                yield self._set(group, chunk, rows, columns)
+                yield from self._bundle(groups, chunk, rows, columns)
 
     def _by_rows(self, groups: tuple[OutputGroup, ...], ys: tuple[int, int]
                  ) -> Iterator[tuple[Set, int, int, tuple[int, int]]]:
@@ -235,7 +250,7 @@ class Emitter:
         lone = [y for y in range(*ys) if not any(
             0 <= y * stride - self.y.pad + r < height for r in range(taps))]
         for chunk in spans(self.stage.granules(group)[1], self.t.chunk):
-            for one in self._sets(group, chunk):
+            for one in self._sets(groups, chunk):
                 for at in range(top, bottom):
                     for y in range(*ys):
                         r = at - (y * stride - self.y.pad)
@@ -247,11 +262,18 @@ class Emitter:
                    ) -> Iterator[tuple[Set, int, int, tuple[int, int]]]:
         """The same, with all rows of inputs at once and one segment for a set."""
         for number in range(-(-self._most() // self.t.chunk)):
-            for group in groups:
-                every = spans(self.stage.granules(group)[1], self.t.chunk)
-                for one in self._sets(group, every[number]) if number < len(every) else ():
+            for bundle in self._bundles(groups):
+                every = spans(self.stage.granules(bundle[0])[1], self.t.chunk)
+                for one in self._sets(bundle, every[number]) if number < len(every) else ():
                     for y in range(*ys):
                         yield one, y, 0, self.y.inputs_of(*ys)
+
+    def _bundles(self, groups: tuple[OutputGroup, ...]) -> Iterator[tuple[OutputGroup, ...]]:
+        """Groups of one part, as many as a bundle has."""
+        for _, alike in groupby(groups, lambda group: group.part):
+            of_part = tuple(alike)
+            for low, high in spans(len(of_part), self.t.bundle):
+                yield of_part[low:high]
 
     def _most(self) -> int:
         return max(w.shape[1] for w in self.stage.weights) // self.cfg.tn

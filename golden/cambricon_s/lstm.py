@@ -198,7 +198,7 @@ class _Compiler:
                            "address": at + group * size, "lanes": lanes}
                           for at, shift, function in stores), sums)
         one = self.plain[False]
-        none = Tiling(True, 1, 1, 1, 1, 1, 1)
+        none = Tiling(True, 1, 1, 1, 1, 1, 1, 1)
         self.passes.append(replace(
             written(one, stream.words(), none, Switches(), self.image, pairs[0][0], stores[0][0]),
             stored_bytes=stores[-1][0] + self.groups * size - stores[0][0]))

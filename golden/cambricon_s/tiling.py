@@ -3,7 +3,8 @@
 A tile of sums fills a side of NBout. By *rows*: an input row's strip lies in NBin and serves all
 kernel rows, each a segment. By *blocks*: all input rows of the tile lie in NBin, the kernel rows
 are one segment, and several output groups may take their turn at the same neurons. A *set* is what
-SIB and SB hold of a group at a time: some channels, some kernel rows, all columns if they fit.
+SIB and SB hold of a group at a time: some channels, some kernel rows, all columns if they fit. The
+sets of as many groups as there is room for lie there together, a *bundle*.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ RUN_LIMIT = (1 << 16) - 1
 
 @dataclass(frozen=True)
 class Tiling:
-    """`rows` × `columns`: outputs of a tile, after pooling; `groups`: output groups per pass;
-    `chunk`: granules of a pixel; `kernel_rows`, `kernel_columns`: of a set."""
+    """`rows` × `columns`: outputs of a tile, after pooling; `groups`: output groups per pass, and
+    of a `bundle`; `chunk`: granules of a pixel; `kernel_rows`, `kernel_columns`: of a set."""
 
     block: bool
     groups: int
+    bundle: int
     rows: int
     columns: int
     chunk: int
@@ -83,6 +85,18 @@ def axes(stage: Stage) -> tuple[Axis, Axis]:
             Axis(out.w, sums_w, plane.w, layer.s, layer.stride, left, **pool))
 
 
+@dataclass(frozen=True, eq=False)
+class Sets:
+    """Of each segment, int [groups, chunks, row sets, rows of a set, column sets], its `synapses`
+    and SB `words`; of each, its `windows`; of all, the width; sets of so many groups fit."""
+
+    synapses: np.ndarray
+    words: np.ndarray
+    windows: int
+    width: int
+    bundle: int
+
+
 class Search:
     """The tilings of a stage, and what each of them takes by estimate."""
 
@@ -120,10 +134,8 @@ class Search:
         return max(widths)
 
     def _segments(self, chunk: int, kernel_rows: int, kernel_columns: int, block: bool
-                  ) -> tuple[np.ndarray, np.ndarray, int] | None:
-        """Of each segment, in axes [groups, chunks, row sets, rows of a set, column sets], its
-        synapses, and of the last axes its windows; of all, the width. None if a side does not
-        hold a set."""
+                  ) -> Sets | None:
+        """None if a side does not hold a set."""
         cfg, layer = self.cfg, self.stage.layer
         sums = np.add.reduceat(self.counts, range(0, self.parts, chunk), axis=2)
         sums = np.add.reduceat(sums, range(0, layer.s, kernel_columns), axis=4)
@@ -140,9 +152,11 @@ class Search:
         split = split.max(0)            # of the PE that has the most
         width = self._width(chunk)
         rows = -(-split * WIDTHS[width] // cfg.sb_word_bits)
-        if rows.sum(3).max() > min(cfg.sb_words, 255) or split.max() > SEGMENT_LIMIT:
+        bundle = _adjacent(rows.sum(3), min(cfg.sb_words, 255))
+        if not bundle or split.max() > SEGMENT_LIMIT:
             return None
-        return split, np.array(windows), width
+        return Sets(split, rows, windows, width,
+                    min(bundle, min(cfg.sib_words, 255) // (windows * split.shape[3])))
 
     def fits(self, t: Tiling) -> bool:
         cfg, (rows, columns) = self.cfg, self._largest(t)
@@ -164,8 +178,9 @@ class Search:
         cfg, stage = self.cfg, self.stage
         found = self._sets(t.chunk, t.kernel_rows, t.kernel_columns, t.block)
         assert found is not None
-        synapses, windows, width = found
+        synapses, windows = found.synapses, found.windows
         groups, passes = len(stage.groups), -(-len(stage.groups) // t.groups)
+        bundles = -(-t.groups // t.bundle)          # of a pass
         tiles = [(self.y.sums_of(a, b), self.x.sums_of(c, d))
                  for a, b in spans(self.y.outputs, t.rows)
                  for c, d in spans(self.x.outputs, t.columns)]
@@ -174,23 +189,22 @@ class Search:
         sets = int(np.prod(synapses.shape[1:3])) * synapses.shape[4]
         chosen = synapses * self.density / cfg.tn
         vectors = np.maximum(windows, chosen + 0.45 * (chosen > 0) + (chosen == 0))
-        seen = (cfg.sb_view - 0.5) * (cfg.sb_word_bits // WIDTHS[width])
+        seen = (cfg.sb_view - 0.5) * (cfg.sb_word_bits // WIDTHS[found.width])
         views = max(1.0, cfg.tn / self.density / seen) if self.density else 1.0
         compute = positions * float(vectors.sum()) * views
-        rows = -(-synapses * WIDTHS[width] // cfg.sb_word_bits)
-        index = -(-int(windows) * synapses.shape[3] * cfg.index_bits // cfg.memory_bits)
-        of_sets = float(rows.sum()) * cfg.sb_beats + groups * sets * (index + 1)
+        index = -(-windows * synapses.shape[3] * cfg.index_bits // cfg.memory_bits)
+        of_sets = float(found.words.sum()) * cfg.sb_beats + groups * sets * (index + 1)
         of_sets += groups * cfg.bias_beats
-        repeats = 1 if sets == 1 and t.groups == 1 else images * len(tiles)
+        repeats = 1 if sets == 1 and bundles == 1 else images * len(tiles)
         loads = of_sets * repeats
-        bursts = loads / 12 + groups * sets * 3 * repeats
+        bursts = loads / 12 + (2 * passes * bundles + groups) * sets * repeats
         beats, count, fills = self._neurons(t, tiles)
         alone = t.block and len(tiles) == 1 and synapses.shape[1] == 1
         times = images * (1 if alone else passes)
         loads, bursts = loads + beats * times, bursts + count * times
         # A side is filled again when its last user is done: the memory's latency is hidden by
         # the other side's use alone. Loads are in order, so one buffer's turns delay the others'.
-        fills = fills * times + groups * sets * repeats
+        fills = fills * times + passes * bundles * sets * repeats
         turns = (fills * (self.memory.latency + TURN) + loads + compute) / 2
         # A word for nearly every COMPUTE and LOAD.
         computes = positions / max(1, t.columns) * sets * groups * synapses.shape[3]
@@ -232,11 +246,13 @@ class Search:
             for kernel_rows in _shares(layer.r):
                 for kernel_columns in _shares(layer.s) if kernel_rows == 1 else [layer.s]:
                     for block in (False, True):
-                        if self._sets(chunk, kernel_rows, kernel_columns, block) is None:
+                        sets = self._sets(chunk, kernel_rows, kernel_columns, block)
+                        if sets is None:
                             continue
-                        base = Tiling(block, 1, 1, 1, chunk, kernel_rows, kernel_columns)
+                        base = Tiling(block, 1, 1, 1, 1, chunk, kernel_rows, kernel_columns)
                         for count in _shares(min(groups, cfg.nbout_vectors)) if block else [1]:
-                            yield from self._tiles(replace(base, groups=count))
+                            bundle = min(count, sets.bundle)
+                            yield from self._tiles(replace(base, groups=count, bundle=bundle))
 
     def _tiles(self, base: Tiling) -> Iterator[Tiling]:
         for columns in _shares(self.x.outputs):
@@ -256,6 +272,13 @@ class Search:
             raise ValueError(f"{self.stage.layer.name}: buffers must hold one output's neurons and "
                              f"synapses of a granule and a kernel column; they are too small")
         return found
+
+
+def _adjacent(words: np.ndarray, limit: int) -> int:
+    """How many groups' words, [groups, …], are at most `limit` together, wherever they begin."""
+    until = np.concatenate([np.zeros_like(words[:1]), words.cumsum(0)])
+    return max((n for n in range(1, len(until)) if (until[n:] - until[:-n]).max() <= limit),
+               default=0)
 
 
 def _shares(n: int) -> list[int]:
