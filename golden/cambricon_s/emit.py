@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from golden.cambricon_s.books import PLAIN, Book, Books
 from golden.cambricon_s.segments import Segment, bias_bytes, book_bytes, index_bytes, segment
 from golden.cambricon_s.stage import OutputGroup, Stage
 from golden.cambricon_s.stream import TO, Instance, Stream
-from golden.cambricon_s.tiling import Tiling, axes, spans
+from golden.cambricon_s.tiling import Tiling, axes, bundles, spans
 from golden.program import Image
 from hw.cambricon_s.instruction import CHOICES
 
@@ -262,18 +261,11 @@ class Emitter:
                    ) -> Iterator[tuple[Set, int, int, tuple[int, int]]]:
         """The same, with all rows of inputs at once and one segment for a set."""
         for number in range(-(-self._most() // self.t.chunk)):
-            for bundle in self._bundles(groups):
+            for bundle in bundles(groups, self.t.bundle):
                 every = spans(self.stage.granules(bundle[0])[1], self.t.chunk)
                 for one in self._sets(bundle, every[number]) if number < len(every) else ():
                     for y in range(*ys):
                         yield one, y, 0, self.y.inputs_of(*ys)
-
-    def _bundles(self, groups: tuple[OutputGroup, ...]) -> Iterator[tuple[OutputGroup, ...]]:
-        """Groups of one part, as many as a bundle has."""
-        for _, alike in groupby(groups, lambda group: group.part):
-            of_part = tuple(alike)
-            for low, high in spans(len(of_part), self.t.bundle):
-                yield of_part[low:high]
 
     def _most(self) -> int:
         return max(w.shape[1] for w in self.stage.weights) // self.cfg.tn

@@ -9,14 +9,15 @@ sets of as many groups as there is room for lie there together, a *bundle*.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import groupby
 
 import numpy as np
 
 from golden.cambricon_s.books import Books
-from golden.cambricon_s.stage import Stage
+from golden.cambricon_s.stage import OutputGroup, Stage
 from golden.program import Memory
 from hw.cambricon_s.config import WIDTHS
 
@@ -45,6 +46,14 @@ class Tiling:
 def spans(n: int, step: int) -> list[tuple[int, int]]:
     """[0, n) in steps."""
     return [(at, min(at + step, n)) for at in range(0, n, step)]
+
+
+def bundles(groups: Iterable[OutputGroup], size: int) -> Iterator[tuple[OutputGroup, ...]]:
+    """Groups of one part, `size` at most."""
+    for _, alike in groupby(groups, lambda group: group.part):
+        of_part = tuple(alike)
+        for low, high in spans(len(of_part), size):
+            yield of_part[low:high]
 
 
 @dataclass(frozen=True)
@@ -108,7 +117,7 @@ class Search:
         self.parts = max(w.shape[1] for w in stage.weights) // self.cfg.tn
         self.counts = self._counts(static)
         self.books = books
-        self._sets = cache(self._segments)
+        self._sets, self._bundles = cache(self._segments), cache(self._passes)
 
     def _counts(self, static: bool) -> np.ndarray:
         """Connected synapses: int64 [selectors, output groups, granules, R, S]."""
@@ -173,51 +182,67 @@ class Search:
                          for axis, n in ((self.y, t.rows), (self.x, t.columns)))
         return rows, columns
 
+    def _passes(self, groups: int, bundle: int) -> tuple[int, int, int]:
+        """Of all passes: bundles, and how often a part's neurons are walked through; bundles of a
+        pass at most."""
+        every = [list(bundles(self.stage.groups[low:high], bundle))
+                 for low, high in spans(len(self.stage.groups), groups)]
+        return (sum(map(len, every)), sum(len({one[0].part for one in made}) for made in every),
+                max(map(len, every)))
+
     def estimate(self, t: Tiling) -> float:
-        """Cycles: the busiest of bus, multipliers and stores, and what none of them hides."""
-        cfg, stage = self.cfg, self.stage
+        """Cycles: the busiest of bus, multipliers, sides and stores, and what none of them
+        hides."""
+        cfg, stage, latency = self.cfg, self.stage, self.memory.latency
         found = self._sets(t.chunk, t.kernel_rows, t.kernel_columns, t.block)
         assert found is not None
-        synapses, windows = found.synapses, found.windows
-        groups, passes = len(stage.groups), -(-len(stage.groups) // t.groups)
-        bundles = -(-t.groups // t.bundle)          # of a pass
+        groups, images = len(stage.groups), stage.plane.images
+        of_all, walks, of_pass = self._bundles(t.groups, t.bundle)
         tiles = [(self.y.sums_of(a, b), self.x.sums_of(c, d))
                  for a, b in spans(self.y.outputs, t.rows)
                  for c, d in spans(self.x.outputs, t.columns)]
-        images = stage.plane.images
+        turns = images * len(tiles)
         positions = images * sum((a[1] - a[0]) * (b[1] - b[0]) for a, b in tiles)
-        sets = int(np.prod(synapses.shape[1:3])) * synapses.shape[4]
-        chosen = synapses * self.density / cfg.tn
-        vectors = np.maximum(windows, chosen + 0.45 * (chosen > 0) + (chosen == 0))
-        seen = (cfg.sb_view - 0.5) * (cfg.sb_word_bits // WIDTHS[found.width])
-        views = max(1.0, cfg.tn / self.density / seen) if self.density else 1.0
-        compute = positions * float(vectors.sum()) * views
-        index = -(-windows * synapses.shape[3] * cfg.index_bits // cfg.memory_bits)
-        of_sets = float(found.words.sum()) * cfg.sb_beats + groups * sets * (index + 1)
-        of_sets += groups * cfg.bias_beats
-        repeats = 1 if sets == 1 and bundles == 1 else images * len(tiles)
-        loads = of_sets * repeats
-        bursts = loads / 12 + (2 * passes * bundles + groups) * sets * repeats
-        beats, count, fills = self._neurons(t, tiles)
-        alone = t.block and len(tiles) == 1 and synapses.shape[1] == 1
-        times = images * (1 if alone else passes)
-        loads, bursts = loads + beats * times, bursts + count * times
+        compute = positions * self._vectors(found)
+
+        _, chunks, row_sets, segments, column_sets = found.synapses.shape
+        sets = chunks * row_sets * column_sets
+        repeats = 1 if sets == 1 and of_pass == 1 else turns
+        index = -(-found.windows * segments * cfg.index_bits // cfg.memory_bits)
+        of_sets = float(found.words.sum()) * cfg.sb_beats + groups * (sets * (index + 1)
+                                                                     + cfg.bias_beats)
+        beats, bursts, fills = self._neurons(t, tiles)
+        alone = t.block and len(tiles) == 1 and chunks == 1
+        times = images * (len(stage.weights) if alone else walks)
+        loads = of_sets * repeats + beats * times
         # A side is filled again when its last user is done: the memory's latency is hidden by
-        # the other side's use alone. Loads are in order, so one buffer's turns delay the others'.
-        fills = fills * times + passes * bundles * sets * repeats
-        turns = (fills * (self.memory.latency + TURN) + loads + compute) / 2
+        # the other side's use alone. Loads are in order: SB's turns delay NBin's.
+        fills = fills * times + of_all * sets * repeats
+        books = groups * (1 if t.groups == 1 else turns)
+        sides = (max(fills * (latency + TURN) + loads,
+                     books * (latency + TURN + cfg.bias_beats)) + compute) / 2
+
         # A word for nearly every COMPUTE and LOAD.
-        computes = positions / max(1, t.columns) * sets * groups * synapses.shape[3]
-        loads += computes + count * times
-        latency = self.memory.latency
-        bus = max(loads, bursts * (latency + TURN) / min(IN_FLIGHT, self.memory.outstanding))
+        computes = positions / max(1, t.columns) * sets * groups * segments
+        words = loads + computes + bursts * times
+        bursts = (of_sets / 12 + (2 * of_all + groups) * sets) * repeats + bursts * times
+        bus = max(words, bursts * (latency + TURN) / min(IN_FLIGHT, self.memory.outstanding))
         bus *= self.memory.bandwidth[1] / self.memory.bandwidth[0]
         pixels = images * stage.output.h * stage.output.w * groups
         reads = self.y.pool_k * self.x.pool_k
         stores = pixels * max(reads + STORE, (latency + TURN) / IN_FLIGHT)
-        first = latency + beats / max(1, len(tiles)) + of_sets / max(1, groups * sets)
-        last = latency + stores / max(1, len(tiles) * passes)
-        return max(compute, bus, stores, turns) + first + last
+        first = latency + beats / max(1, len(tiles)) + of_sets / max(1, of_all * sets)
+        last = latency + stores * t.groups / max(1, len(tiles) * groups)
+        return max(compute, bus, stores, sides) + first + last
+
+    def _vectors(self, found: Sets) -> float:
+        """Cycles of all segments in NSM's last stage, at a position."""
+        cfg = self.cfg
+        chosen = found.synapses * self.density / cfg.tn
+        vectors = np.maximum(found.windows, chosen + 0.45 * (chosen > 0) + (chosen == 0))
+        seen = (cfg.sb_view - 0.5) * (cfg.sb_word_bits // WIDTHS[found.width])
+        return float(vectors.sum()) * (
+            max(1.0, cfg.tn / self.density / seen) if self.density else 1.0)
 
     def _neurons(self, t: Tiling, tiles: list) -> tuple[float, float, float]:
         """Of a pass over an image: beats and bursts that it loads into NBin, fills of a side."""
@@ -251,8 +276,8 @@ class Search:
                             continue
                         base = Tiling(block, 1, 1, 1, 1, chunk, kernel_rows, kernel_columns)
                         for count in _shares(min(groups, cfg.nbout_vectors)) if block else [1]:
-                            bundle = min(count, sets.bundle)
-                            yield from self._tiles(replace(base, groups=count, bundle=bundle))
+                            for bundle in {1, min(count, sets.bundle)}:
+                                yield from self._tiles(replace(base, groups=count, bundle=bundle))
 
     def _tiles(self, base: Tiling) -> Iterator[Tiling]:
         for columns in _shares(self.x.outputs):
