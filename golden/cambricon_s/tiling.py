@@ -215,15 +215,21 @@ class Search:
         alone = t.block and len(tiles) == 1 and chunks == 1
         times = images * (len(stage.weights) if alone else walks)
         loads = of_sets * repeats + beats * times
+        computes = positions / max(1, t.columns) * sets * groups * segments
+        load, held = latency + TURN, of_all * sets * repeats
         # A side is filled again when its last user is done: the memory's latency is hidden by
-        # the other side's use alone. Loads are in order: SB's turns delay NBin's.
-        fills = fills * times + of_all * sets * repeats
-        books = groups * (1 if t.groups == 1 else turns)
-        sides = (max(fills * (latency + TURN) + loads,
-                     books * (latency + TURN + cfg.bias_beats)) + compute) / 2
+        # the other side's use alone.
+        books = groups * (1 if t.groups == 1 else turns) * (load + cfg.bias_beats)
+        if t.block:
+            sides, late = fills * times * load + held * load + loads, 0.0
+        else:
+            # Loads are in order: a set's is behind the last row's, two rows before it is needed.
+            sides = fills * times * load + beats * times
+            two_rows = sum(min(n, t.kernel_rows, t.rows) for n in (1, 2)) * compute / computes
+            late = held * max(0.0, load + of_sets / (of_all * sets) + beats / fills - two_rows)
+        sides = (max(sides, books) + compute) / 2
 
         # A word for nearly every COMPUTE and LOAD.
-        computes = positions / max(1, t.columns) * sets * groups * segments
         words = loads + computes + bursts * times
         bursts = (of_sets / 12 + (2 * of_all + groups) * sets) * repeats + bursts * times
         bus = max(words, bursts * (latency + TURN) / min(IN_FLIGHT, self.memory.outstanding))
@@ -233,7 +239,7 @@ class Search:
         stores = pixels * max(reads + STORE, (latency + TURN) / IN_FLIGHT)
         first = latency + beats / max(1, len(tiles)) + of_sets / max(1, of_all * sets)
         last = latency + stores * t.groups / max(1, len(tiles) * groups)
-        return max(compute, bus, stores, sides) + first + last
+        return max(compute, bus, stores, sides) + late + first + last
 
     def _vectors(self, found: Sets) -> float:
         """Cycles of all segments in NSM's last stage, at a position."""
