@@ -4,7 +4,7 @@ A tile of sums fills a side of NBout. By *rows*: an input row's strip lies in NB
 kernel rows, each a segment. By *blocks*: all input rows of the tile lie in NBin, the kernel rows
 are one segment, and several output groups may take their turn at the same neurons. A *set* is what
 SIB and SB hold of a group at a time: some channels, some kernel rows, all columns if they fit. The
-sets of as many groups as there is room for lie there together, a *bundle*.
+sets of two groups lie there together, if there is room: a *bundle*.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from hw.cambricon_s.config import WIDTHS
 BURST, IN_FLIGHT = 16, 8        # of the Reader and the Writer
 TURN = 8                        # cycles of a burst beside the memory's latency
 STORE = 6                       # cycles of a pixel beside the sums that it reads
+BUNDLE = 2      # groups: more would wait for the bias of the last, whose side turns group by group
 SEGMENT_LIMIT = (1 << 14) - 1   # synapses that COMPUTE can name
 RUN_LIMIT = (1 << 16) - 1
 
@@ -282,7 +283,7 @@ class Search:
                             continue
                         base = Tiling(block, 1, 1, 1, 1, chunk, kernel_rows, kernel_columns)
                         for count in _shares(min(groups, cfg.nbout_vectors)) if block else [1]:
-                            for bundle in {1, min(count, sets.bundle)}:
+                            for bundle in {1, min(BUNDLE, count, sets.bundle)}:
                                 yield from self._tiles(replace(base, groups=count, bundle=bundle))
 
     def _tiles(self, base: Tiling) -> Iterator[Tiling]:
