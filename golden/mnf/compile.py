@@ -137,7 +137,7 @@ class _Builder:
         config = self.config
         pixels = Pixels.of(np.zeros((1, 1, 1), np.int64))
         if not stage.on_chip:
-            pixels = by_rows(Pixels.of(stage.plane))
+            pixels = by_rows(Pixels.of(stage.plane), stage.layer)
         most = fields.pixels_per_line(config)
         map_at = self._take(-(-len(pixels) // most))
         every = [shares for shares in passes(stage.mapping) if shares]
@@ -172,9 +172,15 @@ class _Builder:
         return made
 
 
-def by_rows(pixels: Pixels) -> Pixels:
-    """In order of row, channel, column: as a map lies in memory."""
+def by_rows(pixels: Pixels, layer: Layer) -> Pixels:
+    """As a map lies in memory: rows ascend, and in a row the convolution groups take turns, so that
+    none waits for another one's pixels. Each group's are in order of channel and column."""
     order = np.lexsort((pixels.x, pixels.channel, pixels.y))
+    group = pixels.channel[order] // (layer.c // layer.groups)
+    _, start, run = np.unique(pixels.y[order] * layer.groups + group, return_index=True,
+                              return_inverse=True)
+    turn = np.arange(len(order)) - start[run]
+    order = order[np.lexsort((group, turn, pixels.y[order]))]
     return Pixels(*(getattr(pixels, name)[order] for name in ("value", "channel", "y", "x")))
 
 

@@ -141,7 +141,7 @@ class Estimate:
     vectors: int                # Σ over passes and PEs
     load: int                   # beats of the weight words from memory
     drain: int                  # cycles of all drains of a PE
-    replay: int                 # pixels that the passes replay, but for halos
+    paced: int                  # `compute`, row by row at least a cycle for each pixel replayed
 
     @property
     def exposed(self) -> int:
@@ -152,7 +152,7 @@ class Estimate:
 
     @property
     def total(self) -> int:
-        return max(self.compute, self.replay) + self.load + self.exposed
+        return self.paced + self.load + self.exposed
 
 
 class Histogram:
@@ -184,12 +184,17 @@ def estimate(mapping: Mapping, histogram: Histogram, fired: int = 0) -> Estimate
     layer, lanes, config = mapping.layer, mapping.lanes, mapping.config
     geometry = Geometry.of(layer)
     across = tiles_reached(geometry.cols, layer.w, lanes.pc, 0, layer.wo)
-    rows = histogram.counts @ across                                    # [group, H]
-    work = np.array([rows @ tiles_reached(geometry.rows, layer.h, lanes.pr, *band)
-                     for band in mapping.bands])                        # [band, group]
-    busiest = _busiest(_busiest(work, mapping.band_ways, 0), mapping.group_ways, 1)
+    down = np.array([tiles_reached(geometry.rows, layer.h, lanes.pr, *band)
+                     for band in mapping.bands])                        # [band, H]
+    work = down[:, None] * (histogram.counts @ across)                  # [band, group, H]
+    vectors = work.sum(axis=2)
+    busiest = _busiest(_busiest(vectors, mapping.band_ways, 0), mapping.group_ways, 1)
+    # Rows come one after the other, whatever band they are of; the groups' pixels of a row mixed.
+    paced = np.maximum(
+        mapping.block_groups * _busiest(_busiest(work, mapping.band_ways, 0),
+                                        mapping.group_ways, 1),
+        mapping.channel_passes * mapping.load_passes * _replayed(mapping, histogram)[:, None])
     blocks = _up(layer.k // layer.groups, lanes.kl)                     # groups of kl channels
-    vectors = int(work.sum()) * blocks
     channels = layer.c // layer.groups * geometry.phases
     # Bands share weights and follow each other, so that each word comes once; but where the sums
     # wait for the weights of other input channels, every band needs all of them again.
@@ -198,9 +203,20 @@ def estimate(mapping: Mapping, histogram: Histogram, fired: int = 0) -> Estimate
     load = _up(3 * words, flits_per_line(config)) * line_bits(config) // config.memory_bits
     drained = (mapping.band_passes * mapping.group_passes * mapping.block_groups * lanes.stretch
                * lanes.used)
-    return Estimate(mapping, int(busiest.sum()) * mapping.block_groups, vectors, load,
-                    max(drained, fired // config.ports), int(histogram.counts.sum()) * (
-                        mapping.passes // mapping.band_passes))
+    return Estimate(mapping, int(busiest.sum()) * mapping.block_groups, int(vectors.sum()) * blocks,
+                    load, max(drained, fired // config.ports), int(paced.sum()))
+
+
+def _replayed(mapping: Mapping, histogram: Histogram) -> np.ndarray:
+    """Pixels of each row, [pass over the bands, H]: 0 of rows that it does not read."""
+    layer, rows = mapping.layer, np.arange(mapping.layer.h)
+    out = []
+    for first in range(0, len(mapping.bands), mapping.band_ways):
+        own = mapping.bands[first:first + mapping.band_ways]
+        start = own[0][0] * layer.stride - layer.pads[0]
+        end = (own[-1][1] - 1) * layer.stride - layer.pads[0] + layer.r
+        out.append((rows >= start) & (rows < end))
+    return np.array(out) * histogram.counts.sum(axis=(0, 2))
 
 
 def _busiest(work: np.ndarray, ways: int, axis: int) -> np.ndarray:

@@ -16,6 +16,8 @@ DEPTH = 4
 class Replay(wiring.Component):
     """The pixels of a pass: rows of the banks in turn, then lines from memory.
 
+    The banks of a row take turns: what different PEs fired comes mixed, so that no convolution
+    group of the next layer waits for another one's pixels.
     A row takes two cycles (ROW, COUNT) and one for each of its pixels; a line one for each of its
     pixels, the first in the cycle after it was taken; all while the FIFO at the end has room.
 
@@ -60,8 +62,9 @@ class Replay(wiring.Component):
         line, idle = Signal(pixel_line_layout(cfg)), Signal()
         lines = Signal(32)
         base = Signal(range(cfg.storage_events))
-        left = [Signal(self.count[0].shape(), name=f"left_{n}") for n in range(cfg.ports)]
-        counts = [count.any() for count in self.count]
+        self.counts = [Signal.like(count, name=f"count_{n}") for n, count in enumerate(self.count)]
+        self.waiting = Signal(cfg.ports)        # banks that have a word at `at`
+        some = Cat(count.any() for count in self.count)
         came = self._came(m, queue)
         m.d.comb += [self.done.eq(idle & ~queue.o.valid & ~line.count.any() & ~came),
                      self.address.eq(base + self.at)]
@@ -78,14 +81,15 @@ class Replay(wiring.Component):
                 m.d.sync += base.eq(self.row * self.row_events)
                 m.next = "COUNT"
             with m.State("COUNT"):
-                m.d.sync += [left[n].eq(self.count[n]) for n in range(cfg.ports)]
-                m.d.sync += self.at.eq(0)
-                with m.If(Cat(counts).any()):
+                m.d.sync += [own.eq(count)
+                             for own, count in zip(self.counts, self.count, strict=True)]
+                m.d.sync += [self.at.eq(0), self.waiting.eq(some)]
+                with m.If(some.any()):
                     m.next = "READ"
                 with m.Else():
                     self._next_row(m, lines)
             with m.State("READ"):
-                self._read(m, queue, left, lines)
+                self._read(m, queue, lines)
             with m.State("LINES"):
                 m.d.comb += self.line.ready.eq(~line.count.any()
                                                | ((line.count == 1) & queue.i.ready))
@@ -112,23 +116,20 @@ class Replay(wiring.Component):
                          *(queue.i.p[name].eq(word[name]) for name in stored_layout(cfg).members)]
         return self.came
 
-    def _read(self, m, queue, left, lines):
-        """A word, of the first bank that has one left."""
-        some = Signal(self.cfg.ports)
-        own, last = Signal(self.cfg.ports), Signal()
+    def _read(self, m, queue, lines):
+        """A word: the banks in turn, as long as they have one left."""
+        own, rest = Signal(self.cfg.ports), Signal(self.cfg.ports)
+        more = Cat(self.at + 1 < count for count in self.counts)
         m.d.comb += [
-            some.eq(Cat(count.any() for count in left)), own.eq(lowest(some)),
+            own.eq(lowest(self.waiting)), rest.eq(self.waiting & ~own),
             self.read.eq(queue.level + self.came < DEPTH),
         ]
-        ends = [self.at + 1 == count for count in left]
-        m.d.comb += last.eq((own & Cat(ends)).any())
         with m.If(self.read):
-            m.d.sync += [self.source.eq(own), self.at.eq(Mux(last, 0, self.at + 1))]
-            for n, count in enumerate(left):
-                with m.If(own[n] & last):
-                    m.d.sync += count.eq(0)
-            with m.If(last & (some == own)):
-                self._next_row(m, lines)
+            m.d.sync += [self.source.eq(own), self.waiting.eq(rest)]
+            with m.If(~rest.any()):
+                m.d.sync += [self.at.eq(self.at + 1), self.waiting.eq(more)]
+                with m.If(~more.any()):
+                    self._next_row(m, lines)
 
     def _next_row(self, m, lines):
         m.d.sync += self.row.eq(self.row + 1)

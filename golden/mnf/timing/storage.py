@@ -16,23 +16,24 @@ from hw.mnf.config import MNFConfig
 
 QUEUE = 4                   # of the replay
 EMPTY = -1
-# Columns of `Storage.ports`: the pixel that the bank has taken; words of the row that are to be
-# read; is the fork's copy still to be taken; pixels in SPLIT, TAPS, MATCH, CHOOSE and the output of
-# the generator; targets still to be chosen in MATCH, a bit each; CHOOSE's; the output's.
+# Columns of `Storage.ports`: the pixel that the bank has taken; words of the row that is read;
+# is the fork's copy still to be taken; pixels in SPLIT, TAPS, MATCH, CHOOSE and the output of the
+# generator; targets still to be chosen in MATCH, a bit each; CHOOSE's; the output's.
 # Then of the machine: flits that the feeder has left, and of which line; END is sent; the bank
 # takes a pixel; what came; the pixel that the generator gets; its first router, its section's
 # nodes.
-(FULL, LEFT, MISSING, SPLIT, TAPS, MATCH, CHOOSE, OUTPUT, PENDING, CHOSEN, OUTPUT_TARGET, FEEDS,
+(FULL, COUNTED, MISSING, SPLIT, TAPS, MATCH, CHOOSE, OUTPUT, PENDING, CHOSEN, OUTPUT_TARGET, FEEDS,
  FEEDS_LINE, SENT, TAKES, CAME, GETS, ROOT, SECTION, PORT_COLUMNS) = range(20)
 # `Storage.own`. Spill: pixels in the line; lines so far; is the last one written; is all in memory;
 # the region was commanded; it is given to the writer; the port whose turn it is; in the line
 # writer: busy, beats sent, is it the last line; pixels in memory of each side.
-# Replay: state; row; bank address; lines to come; pixels left of the line; the next pixel of the
-# lines; the queue's head and level; a word was read in the cycle before, and which; the queue.
-# Then pixels of a line and its beats; the next event's number, with weight sparsity.
-(COUNT, LINES, ENDED, DONE, OPEN, GIVEN, TURN, BUSY, BEAT, FINAL, SPILLS, _, STATE, ROW, AT,
+# Replay: state; row; place in the row, and the bank whose turn it is; lines to come; pixels left of
+# the line; the next pixel of the lines; the queue's head and level; a word was read in the cycle
+# before, and which; the queue. Then pixels of a line and its beats; the next event's number, with
+# weight sparsity.
+(COUNT, LINES, ENDED, DONE, OPEN, GIVEN, TURN, BUSY, BEAT, FINAL, SPILLS, _, STATE, ROW, AT, BANK,
  TO_COME, IN_LINE, PIXEL, Q_HEAD, Q_LEVEL, READ_BEFORE, READ_PIXEL, MOST, SIZE, SPARSE_EVENT,
- WORDS) = range(26)
+ WORDS) = range(27)
 IDLE, AT_ROW, AT_COUNT, READ, FROM_LINES = range(5)
 CHANNEL, Y, X = range(3)    # of a pixel
 
@@ -216,12 +217,12 @@ def replay_step(s, start, banks, first, last, room, lines, line_pixels, pixel, s
     elif state == AT_ROW:
         r[STATE] = AT_COUNT
     elif state == AT_COUNT:
-        some = False
-        for p in range(len(s.ports)):
-            s.ports[p, LEFT] = s.counts[side, p, r[ROW]]
-            some = some or s.ports[p, LEFT] > 0
-        r[AT] = 0
-        if some:
+        r[AT], r[BANK] = 0, EMPTY
+        for p in range(len(s.ports) - 1, -1, -1):
+            s.ports[p, COUNTED] = s.counts[side, p, r[ROW]]
+            if s.ports[p, COUNTED]:
+                r[BANK] = p
+        if r[BANK] >= 0:
             r[STATE] = READ
         else:
             _next_row(r, last)
@@ -231,22 +232,16 @@ def replay_step(s, start, banks, first, last, room, lines, line_pixels, pixel, s
 
 @borrowed
 def _read(s, r, side, room, last):
-    """A word of the first bank that has one left."""
-    own, others = -1, False
-    for p in range(len(s.ports)):
-        if s.ports[p, LEFT] > 0:
-            if own < 0:
-                own = p
-            else:
-                others = True
-    r[READ_BEFORE], r[READ_PIXEL] = 1, s.held[side, own, r[ROW] * room + r[AT]]
-    if r[AT] + 1 == s.ports[own, LEFT]:
-        s.ports[own, LEFT] = 0
-        r[AT] = 0
-        if not others:
-            _next_row(r, last)
-    else:
-        r[AT] += 1
+    """A word of the bank whose turn it is; banks take turns as long as they have one left."""
+    r[READ_BEFORE], r[READ_PIXEL] = 1, s.held[side, r[BANK], r[ROW] * room + r[AT]]
+    for _ in range(len(s.ports)):
+        r[BANK] += 1
+        if r[BANK] == len(s.ports):
+            r[BANK] = 0
+            r[AT] += 1
+        if s.ports[r[BANK], COUNTED] > r[AT]:
+            return
+    _next_row(r, last)
 
 
 @borrowed
