@@ -17,7 +17,8 @@ from golden.mnf.geometry import Geometry
 from golden.mnf.mapping import Mapping, candidates
 from golden.mnf.passes import Share, passes
 from golden.mnf.program import Pass, Program, map_range
-from golden.mnf.replay import port_of, targets
+from golden.mnf.replay import targets
+from golden.mnf.sections import port_of, storing
 from golden.mnf.settings import generator_setting
 from golden.mnf.setup import SetUp, interleave
 from golden.program import PAGE
@@ -91,7 +92,7 @@ def _stage(index: int, layer: Layer, tensors: Tensors, plane: np.ndarray, output
         tensors = replace(tensors, weights=tensors.weights.reshape(reads.weights_shape))
     if mapping is None:
         found = [one.mapping for one in candidates(
-            reads, plane, config, int(np.count_nonzero(outputs)), modelled)]
+            reads, plane, config, storing(config, int(np.count_nonzero(outputs)), keep), modelled)]
         mapping = found[0] if len(found) == 1 else min(found, key=lambda one: _cycles(
             one, replace(tensors, activations=plane), outputs, config))
     mapping = replace(mapping, layer=reads)     # one that was given need not know the shift

@@ -14,7 +14,8 @@ from golden.mnf.geometry import Axis, Geometry
 from golden.mnf.mapping import first_tile, tiles_reached
 from golden.mnf.passes import Share
 from golden.mnf.program import Pass, Program, map_range
-from golden.mnf.replay import members, targets
+from golden.mnf.replay import targets
+from golden.mnf.sections import members
 from golden.mnf.sparse import lists, multiplications
 from golden.mnf.timing import flight, machine, network, pe, storage
 from golden.program import Memory

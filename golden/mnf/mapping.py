@@ -19,6 +19,10 @@ from golden.mnf.limits import check
 from hw.mnf.config import MNFConfig
 from hw.mnf.fields import flits_per_line, line_bits
 
+# Cycles of a pass in which nothing is multiplied, whatever it does: its descriptor, the first line
+# of its set-up and that of its map, each behind the memory's latency (64), and its END.
+BETWEEN = 300
+
 
 def _up(value: int, by: int) -> int:
     return -(-value // by)
@@ -152,7 +156,7 @@ class Estimate:
 
     @property
     def total(self) -> int:
-        return self.paced + self.load + self.exposed
+        return self.paced + self.load + self.exposed + BETWEEN * self.mapping.passes
 
 
 class Histogram:
@@ -178,9 +182,9 @@ def first_tile(axis: Axis, size: int, window: int, first: int, last: int) -> np.
     return tile
 
 
-def estimate(mapping: Mapping, histogram: Histogram, fired: int = 0) -> Estimate:
-    """Counts vectors, loaded words and drained sums of a mapping whose layer fires `fired`
-    outputs."""
+def estimate(mapping: Mapping, histogram: Histogram, storing: int = 0) -> Estimate:
+    """Counts vectors, loaded words and drained sums of a mapping; `storing`: cycles that the
+    storage PE needs for what the layer fires."""
     layer, lanes, config = mapping.layer, mapping.lanes, mapping.config
     geometry = Geometry.of(layer)
     across = tiles_reached(geometry.cols, layer.w, lanes.pc, 0, layer.wo)
@@ -204,7 +208,7 @@ def estimate(mapping: Mapping, histogram: Histogram, fired: int = 0) -> Estimate
     drained = (mapping.band_passes * mapping.group_passes * mapping.block_groups * lanes.stretch
                * lanes.used)
     return Estimate(mapping, int(busiest.sum()) * mapping.block_groups, int(vectors.sum()) * blocks,
-                    load, max(drained, fired // config.ports), int(paced.sum()))
+                    load, max(drained, storing), int(paced.sum()))
 
 
 def _replayed(mapping: Mapping, histogram: Histogram) -> np.ndarray:
@@ -267,7 +271,7 @@ def _ways(count: int, most: int) -> list[int]:
 
 def _heights(rows: int, ways: int) -> list[int]:
     """Band heights that fill a whole number of passes of `ways` bands."""
-    return sorted({_up(rows, ways * passes) for passes in range(1, 17)})
+    return sorted({_up(rows, ways * passes) for passes in range(1, rows + 1)})
 
 
 def _fit(layer: Layer, config: MNFConfig, geometry: Geometry, one: LaneMap,
@@ -293,15 +297,15 @@ def _fit(layer: Layer, config: MNFConfig, geometry: Geometry, one: LaneMap,
     return replace(one, groups=groups), min(channels, room // groups)
 
 
-def search(layer: Layer, plane: np.ndarray, config: MNFConfig, fired: int = 0) -> Estimate:
+def search(layer: Layer, plane: np.ndarray, config: MNFConfig, storing: int = 0) -> Estimate:
     """The mapping with the fewest estimated cycles; with the fewest passes among equals.
 
-    `fired`: outputs that the layer fires, if known. ValueError as `candidates`.
+    `storing` as in `estimate`. ValueError as `candidates`.
     """
-    return candidates(layer, plane, config, fired, 1)[0]
+    return candidates(layer, plane, config, storing, 1)[0]
 
 
-def candidates(layer: Layer, plane: np.ndarray, config: MNFConfig, fired: int,
+def candidates(layer: Layer, plane: np.ndarray, config: MNFConfig, storing: int,
                count: int) -> list[Estimate]:
     """The best `count` mappings, the best first.
 
@@ -319,7 +323,7 @@ def candidates(layer: Layer, plane: np.ndarray, config: MNFConfig, fired: int,
                 mapping.band_ways * mapping.group_ways)
             if len(best) == count and least > best[-1].total:
                 continue
-            best.append(estimate(mapping, histogram, fired))
+            best.append(estimate(mapping, histogram, storing))
             best = sorted(best, key=lambda one: (one.total, one.mapping.passes))[:count]
     if not best:
         raise ValueError(f"{layer.name}: a row of {layer.wo} outputs must fit the "

@@ -13,7 +13,7 @@ from golden.mnf.fire import drain_setting
 from golden.mnf.image import Block, pack
 from golden.mnf.mapping import Mapping
 from golden.mnf.passes import Share, words
-from golden.mnf.replay import port_of
+from golden.mnf.sections import port_of
 from golden.mnf.settings import dispatch_setting, load_setting
 from golden.mnf.sparse import Lists, lists
 from golden.tensors import Tensors

@@ -8,7 +8,7 @@ import numpy as np
 
 from golden import axi
 from golden.jit import borrowed
-from golden.mnf.replay import members
+from golden.mnf.sections import members
 from golden.mnf.timing import network
 from golden.mnf.timing.inline import inlined
 from hw.mnf import fields
