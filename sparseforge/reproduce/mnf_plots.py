@@ -26,10 +26,11 @@ def draw(folder: Path, data: Mapping[str, Any]) -> list[Path]:
 def _fig2(path: Path, data: Mapping[str, Any]) -> Path:
     from matplotlib import pyplot
     figure, axes = pyplot.subplots(figsize=(6, 4))
-    for weights in dict.fromkeys(row["weights"] for row in data["rows"]):
+    # The curves lie on each other: the first ones are drawn large.
+    for n, weights in enumerate(dict.fromkeys(row["weights"] for row in data["rows"])):
         rows = [row for row in data["rows"] if row["weights"] == weights]
         axes.plot([row["activations"] for row in rows], [row["occupancy"] for row in rows], "o-",
-                  label=f"weight density {weights}")
+                  lw=5 - 2 * n, ms=14 - 4 * n, label=f"weight density {weights}")
     axes.set(xlabel="activation density", ylabel="occupancy of the multipliers", ylim=(0, 1.02),
              title="Fig. 2: a 3×3 layer on 297 multipliers")
     axes.legend()

@@ -10,8 +10,7 @@ import numpy as np
 from golden.dense.dcnn import dcnn_cycles
 from golden.layers import Layer, effectual_macs
 from golden.mnf.compile import compile
-from golden.mnf.cycles import CAUSES, Report, cycles
-from golden.mnf.program import Program
+from golden.mnf.cycles import CAUSES, LayerReport, cycles
 from golden.program import Memory
 from golden.tensors import Tensors, synthetic
 from hw.mnf.config import PRESETS
@@ -87,12 +86,14 @@ def _heat(name: str, layer_name: str) -> dict[str, Any]:
             "mesh": [PAPER.mesh_rows, PAPER.mesh_cols]}
 
 
-def alone(layer: Layer, weights: float, activations: float) -> tuple[Program, Report]:
-    """A layer with synthetic tensors, its weights resident."""
-    tensors = synthetic(layer, weight_density=weights, activation_density=activations, data_bits=8,
-                        acc_bits=PAPER.acc_bits)
-    program = compile(layer, tensors, PAPER, resident=True)
-    return program, cycles(program)
+def first_of_two(layer: Layer, weights: float, activations: float) -> LayerReport:
+    """A layer with synthetic tensors, its weights resident, whose events stay on chip for the next
+    one."""
+    following = Layer(name="next", c=layer.k, h=layer.out_h, w=layer.out_w, k=1, r=1, s=1,
+                      out_bits=8)
+    tensors = [synthetic(one, weight_density=weights, activation_density=activations, data_bits=8,
+                         acc_bits=PAPER.acc_bits) for one in (layer, following)]
+    return cycles(compile([layer, following], tensors, PAPER, resident=True)).layer(0)
 
 
 def rivals(name: str) -> list[dict[str, Any]]:
