@@ -121,7 +121,7 @@ async def maps_come_back(dut, p_stall):
     cfg, r = bench_config(), rng(p_stall)
     pack, most = packer(pixel_layout(cfg)), pixels_per_line(cfg)
     await start(dut)
-    for n in range(6):
+    for _ in range(6):
         room, ports = r.choice([2, 40]), random_map(cfg, r, r.choice([2, 40]))
         await turn(dut, 1, room)
         lines = await fill(dut, cfg, r, p_stall, ports)
