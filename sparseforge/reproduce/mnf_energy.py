@@ -31,7 +31,6 @@ class Costs:
 
 OTHERS = Costs((512, 64), (74, 64), (1.59, 16), 0.97 * 3)
 OURS = Costs((256, 32), (3.87, 32), (3.87, 32), 0.018 * 3, (12.35, 216))
-VALUE_BITS = {"others": 16, "mnf": 8}
 
 
 def stationary(layer: Layer, sparsity: float, kept: str) -> dict[str, float]:
@@ -48,13 +47,21 @@ def stationary(layer: Layer, sparsity: float, kept: str) -> dict[str, float]:
             "register": macs}
 
 
-def events(layer: Layer, sparsity: float, lanes: int, pes: int) -> dict[str, float]:
+def events(layer: Layer, sparsity: float, lanes: int) -> dict[str, float]:
     """Accesses of MNF: SRAM holds the events, the PE buffer words of weights and sums."""
     macs = layer.macs * (1 - sparsity)
     inputs = layer.c * layer.h * layer.w * (1 - sparsity)
     outputs = layer.k * layer.ho * layer.wo
     return {"DRAM": 0.0, "SRAM": inputs + outputs, "words": macs / lanes,
             "PE buffer": 2 * macs + outputs, "register": macs}
+
+
+def dataflows(layer: Layer, sparsity: float,
+              lanes: int) -> dict[str, tuple[dict[str, float], Costs, int]]:
+    """Of each dataflow its accesses, what one costs, and the bits of its values."""
+    return {**{f"{kept} stationary": (stationary(layer, sparsity, kept), OTHERS, 16)
+               for kept in ("weight", "output", "input")},
+            "mnf": (events(layer, sparsity, lanes), OURS, 8)}
 
 
 def energy(counts: dict[str, float], costs: Costs, bits: int) -> dict[str, float]:

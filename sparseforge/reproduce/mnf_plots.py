@@ -51,7 +51,7 @@ def _energy(path: Path, data: Mapping[str, Any]) -> Path:
         axes.set_xticks(range(len(rows)), [
             f"{row['dataflow'].removesuffix(' stationary')} {row['sparsity']}" for row in rows],
             rotation=90, fontsize=7)
-        axes.set(title=name, ylabel="µJ")
+        axes.set(title=name, ylabel="µJ", xlabel="what is stationary, sparsity of the activations")
     all_axes[0].legend(fontsize=8)
     figure.tight_layout()
     return save(figure, path)
@@ -66,7 +66,7 @@ def _heat(path: Path, data: Mapping[str, Any]) -> Path:
     top.imshow((share @ colours).transpose(1, 0, 2), aspect="auto", interpolation="nearest",
                extent=(0, data["width"] * len(share) / 1000, share.shape[1] + 0.5, 0.5))
     top.set(xlabel="thousand cycles", ylabel="PE", title=f"what PEs do: {data['layer']}, "
-            f"{data['cycles']:,} cycles")
+            f"{data['cycles']:,} cycles (a bin of several causes mixes their colours)")
     for cause in causes:
         top.plot([], [], "s", color=COLOURS[cause], label=cause)
     top.legend(ncols=5, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16))
