@@ -97,8 +97,8 @@ def layers() -> dict[str, Any]:
             places = PAPER.pes * x["resident"]
             rows.append({
                 "layer": f"{name} {x['layer']}", "density": x["density"], "cycles": x["resident"],
-                "bound": x["bound"], "of bound": x["bound"] / x["resident"],
-                **{cause: f"{count / places:.1%}" for cause, count in x["causes"].items()},
+                "bound": x["bound"], "of bound": f"{x['bound'] / x['resident']:.0%}",
+                **{cause: f"{count / places:.0%}" for cause, count in x["causes"].items()},
                 "weight load": x["loaded"] - x["resident"],
                 "lanes": f"{x['interior']:.0%} × {x['channels']:.0%}", "passes": x["passes"]})
     return {"rows": rows, "cause": "`lanes`: at work in the interior × output channels over "
