@@ -19,6 +19,7 @@ def curves(path: Path, course: Sequence[Epoch]) -> Path:
     left.plot(numbers, [epoch.loss for epoch in course], "o-", color="tab:blue")
     left.set(xlabel="epoch", title="digits, trained in TNPU's arithmetic")
     left.set_ylabel("mean loss", color="tab:blue")
+    left.xaxis.get_major_locator().set_params(integer=True)
     right = left.twinx()
     right.plot(numbers, [100 * epoch.accuracy for epoch in course], "s-", color="tab:orange")
     right.set_ylabel("held out, % right", color="tab:orange")
