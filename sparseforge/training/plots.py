@@ -14,12 +14,13 @@ def curves(path: Path, course: Sequence[Epoch]) -> Path:
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import MaxNLocator
     figure, left = pyplot.subplots(figsize=(6, 4))
     numbers = [epoch.number for epoch in course]
     left.plot(numbers, [epoch.loss for epoch in course], "o-", color="tab:blue")
     left.set(xlabel="epoch", title="digits, trained in TNPU's arithmetic")
     left.set_ylabel("mean loss", color="tab:blue")
-    left.xaxis.get_major_locator().set_params(integer=True)
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
     right = left.twinx()
     right.plot(numbers, [100 * epoch.accuracy for epoch in course], "s-", color="tab:orange")
     right.set_ylabel("held out, % right", color="tab:orange")
