@@ -12,6 +12,9 @@ from functools import cache
 _MODULE = re.compile(r"^module (\\\S+ |\w+)\(.*?^endmodule$", re.M | re.S)
 _INSTANCE = re.compile(r"^  (\\\S+|\w+)\s+(?:\\\S+ |\w+) ?\($", re.M)
 _PORT = re.compile(r"^  (?:input|output|inout)\b[^;]*;$", re.M)
+# What a memory holds at first, one value everywhere: Yosys would make a cell per word.
+_FIRST_VALUES = re.compile(r"^  initial begin : init_\w+\n    integer i;\n.*\n"
+                           r" +(\\?\S+) \[i\] =.*\n  end\n", re.M)
 _OWN_NAME = "block"     # what every module is called when synthesised alone
 
 
@@ -54,9 +57,13 @@ def _children(text, known):
 def alone(module, known):
     """The Verilog of one module named ``block`` with its children as black boxes.
 
-    Two modules that differ in their name only give the same text.
+    Two modules that differ in their name only give the same text. What a memory that is written
+    holds at first is left out: it costs no gate.
     """
-    head, rest = module.text.split("(", 1)
+    def kept(loop):
+        return "" if re.search(rf"^ +{re.escape(loop[1])} ?\[.*\] <= ", text, re.M) else loop[0]
+    text = module.text
+    head, rest = _FIRST_VALUES.sub(kept, text).split("(", 1)
     assert head.startswith("module ")
     return "\n\n".join([f"module {_OWN_NAME}({rest}",
                         *(known[child].stub for child in module.children)]) + "\n"

@@ -11,9 +11,10 @@ from amaranth.lib.wiring import In, Out
 from rich.console import Console
 
 from hw.common.shared import Shared
+from hw.emit import emit
 from hw.tnpu.fp32 import Adder as FloatAdder
 from synth import flow, report
-from synth.modules import counts, modules
+from synth.modules import alone, counts, modules
 
 
 class Reg(wiring.Component):
@@ -128,6 +129,14 @@ def test_a_memory_below_the_threshold_is_flip_flops():
     block = flow.synthesise(Ram(24, 32), sram_bits=769)["blocks"]["top"]
     assert (block["memory_bits"], block["memories"]) == (0, [])
     assert block["flipflops"] == 24 * 32 + 24     # the words and the read port's register
+
+
+def test_a_large_memory_costs_no_cell_per_word():
+    text = emit(Ram(13, 1 << 16), "ram").verilog
+    assert "for (i = 0; i < 65536" in text
+    known = modules(text)
+    assert "initial" not in alone(known["ram"], known)
+    assert flow.synthesise(Ram(13, 1 << 16))["total"]["memory_bits"] == 13 << 16
 
 
 def test_blocks_are_multiplied_by_their_instances():
