@@ -58,7 +58,7 @@ def corners(config):
     """
     beat = config["data_bits"] // 8
     page, top = 4096 // beat, (1 << ADDR_BITS) // beat
-    lengths = [1 << n for n in range(5, BEATS_BITS)]
+    lengths = [*(1 << n for n in range(5, BEATS_BITS - 1)), (1 << BEATS_BITS - 1) + 900]
     regions = [(sum(lengths[:n]), length, length) for n, length in enumerate(lengths)]
     ends = [top - page * n * 5 for n in range(20)]
     for n, end in enumerate(ends):
@@ -97,7 +97,8 @@ def provocations(side, beat, random, low):
         yield None, ((high - beats) * beat, beats), {}, beats
     yield None, (low * beat, WINDOW), {}, WINDOW
     if side == "w":
-        yield "REGION_OVERFLOW", (inner, at), {}, at
+        for room in (at, 8, 9, 12, 20):
+            yield "REGION_OVERFLOW", (inner, room), {}, room
 
 
 STILL = 60      # cycles without anything moving after which nothing will: the memory answers in 6
@@ -105,7 +106,7 @@ STILL = 60      # cycles without anything moving after which nothing will: the m
 
 async def provoke(dut, side, commands, words, random, stop=None):
     """Offers everything until nothing moves any more; what the reader gave, or the lengths of the
-    regions done; and how many commands were not taken.
+    regions done; and how many commands and beats were not taken.
 
     The second command comes when the first is over: an error takes what is under way with it.
     """
@@ -145,7 +146,7 @@ async def provoke(dut, side, commands, words, random, stop=None):
         cycle += 1
         assert cycle < 20_000, "it does not come to rest"
     valid.value = dut.w_data__valid.value = dut.r_data__ready.value = 0
-    return out, len(commands)
+    return out, len(commands), len(words)
 
 
 # The quick ones first: most mutants do not get far.
@@ -209,8 +210,9 @@ async def errors(dut, end, side):
         words = [(word, n + 1 in (SMALL, len(new))) for n, word in enumerate(new)]
         refused = str(code).endswith(("WINDOW", "MISALIGNED"))
         commands = [(low * beat, SMALL), bad, *([(low * beat, 1)] if refused else [])]
-        out, left = await provoke(dut, side, commands, words, random)
+        out, left, surplus = await provoke(dut, side, commands, words, random)
         assert left == refused, f"{code}: a command after it is taken"
+        assert surplus == 1 or code != "REGION_OVERFLOW", "a beat without room is taken"
         error = getattr(dut, f"{side}_error")
         wanted = 0 if code is None else 1 | ErrorCode[code] << 1
         assert int(error.value) == wanted, f"{code}: {int(error.value)}"
@@ -229,6 +231,22 @@ async def errors(dut, end, side):
             if first <= n < first + bad[1] and not refused:
                 held[n] = word          # of a bad region some beats are written, some are not
             assert word == held[n], f"{code}: beat {n}"
+
+
+@cocotb.test()
+@cocotb.parametrize(side="rw")
+async def the_first_error_stays(dut, side):
+    """A command that would be refused changes nothing after an error."""
+    random, bits = rng(8000), bench_config()["data_bits"]
+    beat = bits // 8
+    await start(dut)
+    for later in (((1 << ADDR_BITS) - beat, 2), (1, 1)):
+        await settings(dut, random, beat, latency=4, outstanding=8, rate_beats=1, rate_cycles=1,
+                       size=5 * beat)
+        words = [(random.getrandbits(bits), n == 7) for n in range(8)]
+        await provoke(dut, side, [(0, 8), later], words, random)
+        code = ErrorCode["READ_DECERR" if side == "r" else "WRITE_DECERR"]
+        assert int(getattr(dut, f"{side}_error").value) == 1 | code << 1
 
 
 @cocotb.test()
@@ -281,4 +299,29 @@ async def corners_as_golden(dut):
     await write_all(dut, places, words, random, 0, golden(timing.writer, config, values))
     values = await settings(dut, random, beat, **quick)
     beats = await read_all(dut, places, random, 0, golden(timing.reader, config, values), p_ready=1)
+    assert [word for word, _ in beats] == [word for region in words for word in region]
+
+
+def far_apart(random, beat):
+    """Short regions (first beat, beats), each in the half of memory where the one before is not,
+    with every bit of its place the other way."""
+    slots = (1 << ADDR_BITS) // beat // 16
+    for slot in random.sample(range(slots // 2), 24):
+        for place in (slot, slots - 1 - slot):
+            yield 16 * place, random.randrange(1, 5)
+
+
+@cocotb.test()
+async def queues_as_golden(dut):
+    """A slow memory: all queues are full, their entries as different as can be."""
+    await start(dut)
+    random, config = rng(7000), bench_config()
+    beat = config["data_bits"] // 8
+    regions = list(far_apart(random, beat))
+    words = [[random.getrandbits(8 * beat) for _ in range(n)] for _, n in regions]
+    slow = {"latency": 9, "outstanding": 1, "rate_beats": 1, "rate_cycles": 2}
+    values = await settings(dut, random, beat, **slow)
+    await write_all(dut, regions, words, random, 0, golden(timing.writer, config, values))
+    values = await settings(dut, random, beat, **slow)
+    beats = await read_all(dut, regions, random, 0, golden(timing.reader, config, values))
     assert [word for word, _ in beats] == [word for region in words for word in region]
