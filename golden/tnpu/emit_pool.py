@@ -94,6 +94,8 @@ def _unpool_tile(stream: Stream, layer: Layer, bank: int, at: tuple[int, int], f
     assert pool is not None
     (x, w), parts, shortest = at, BLOCK // cfg.lanes, cfg.min_pass("c")
     line, out_line = layer.wo * parts, layer.out_w * parts
+    # Where windows overlap, the next group meets a sum less than a row of windows earlier.
+    apart = shortest + (out_line if pool.k > pool.s else 0)
     units = cfg.x_units("c")
     loops = [Loop(parts, x=units, w=1, s=1),
              Loop(layer.out_w, x=parts * units, w=parts, s=pool.s * parts),
@@ -103,7 +105,7 @@ def _unpool_tile(stream: Stream, layer: Layer, bank: int, at: tuple[int, int], f
     how = ({"op": Op.ROUTE, "x": x * units} if pool.kind == "max"
            else {"op": Op.AXPY, "imm": scale})
     out_of = [compute(Opcode.VECTOR, bank, [Loop(words, s=1)], 2, shortest, op=Op.CLEAR),
-              compute(Opcode.VECTOR, bank, loops, 3, shortest, w=w, **how)]
+              compute(Opcode.VECTOR, bank, loops, 3, apart, w=w, **how)]
     if layer.relu:
         out_of.append(compute(Opcode.VECTOR, bank, [Loop(words, w=1, s=1)], 2, shortest,
                               op=Op.MASK, w=w + out))

@@ -23,6 +23,10 @@ class Deadlock(RuntimeError):
     """Nothing can go on, and instructions are left."""
 
 
+class Hazard(RuntimeError):
+    """An instruction returns to a sum that is still in the adder."""
+
+
 class Unit:
     """One unit's buffers and what its instructions do to them."""
 
@@ -41,8 +45,22 @@ class Unit:
 
     def run(self, f: dict[str, int]) -> None:
         """A compute instruction."""
+        nest = walk(f)
+        if f["opcode"] in (Opcode.STREAM, Opcode.VECTOR):
+            self._check_distance(f, nest["s"])
         with np.errstate(all="ignore"):
-            getattr(self, f"_{Opcode(f['opcode']).name.lower()}")(f, walk(f), self.s[f["bank"]])
+            getattr(self, f"_{Opcode(f['opcode']).name.lower()}")(f, nest, self.s[f["bank"]])
+
+    def _check_distance(self, f: dict[str, int], s: np.ndarray) -> None:
+        """Between two issues to one sum there are `min_pass` cycles: the hardware does not wait."""
+        groups, issues = s.shape
+        cycle = np.add.outer(np.arange(groups) * (issues + f["gap"]), np.arange(issues)).ravel()
+        order = np.argsort(s.ravel(), kind="stable")
+        again = np.diff(s.ravel()[order]) == 0
+        apart = np.diff(cycle[order])[again]
+        if len(apart) and apart.min() < self.cfg.min_pass(self.unit):
+            raise Hazard(f"{Opcode(f['opcode']).name}: a sum is met again after {apart.min()} "
+                         f"cycles, {self.cfg.min_pass(self.unit)} are needed")
 
     def _w_words(self, f: dict[str, int], at: np.ndarray) -> np.ndarray:
         """Words of W, transposed where asked."""

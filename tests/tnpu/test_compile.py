@@ -36,6 +36,9 @@ NETWORKS = {
     "average": Network((conv("a", 2, 7, 7, 17, 3, 3, pad=1,
                              pool=Pool(kind="avg", k=3, s=2)),
                         conv("b", 17, 3, 3, 6, 1, 1), Layer.fc("c", 54, 4, bias=True))),
+    # Two windows that share a column: the way back meets its sum after less than a group.
+    "overlap": Network((conv("a", 1, 4, 4, 5, 3, 2, pool=Pool(kind="avg", k=2, s=1)),
+                        Layer.fc("b", 10, 1, bias=True, relu=True))),
     "groups": Network((conv("a", 32, 4, 4, 32, 2, 1, groups=2, pool=max_pool(2, 2)),)),
 }
 
