@@ -44,8 +44,8 @@ def test_random_networks_with_stalls(tiny):
 def test_random_machines_in_icarus(machine):
     config = random_config(random.Random(1000 + machine))
     memory = Memory(latency=random.Random(machine).choice([1, 20, 64]))
-    check(DESIGN.rtl.build(config, "icarus"), config, 100 * machine, max(1, SEEDS // 20), memory,
-          replace(DESIGN, layer=partial(random_task, work=ICARUS)))
+    check(DESIGN.rtl.build(config, "icarus", memory_bytes=1 << 20), config, 100 * machine,
+          max(1, SEEDS // 20), memory, replace(DESIGN, layer=partial(random_task, work=ICARUS)))
 
 
 def test_cover_points_name_signals():
