@@ -161,6 +161,12 @@ def model(design: DesignName, config: ConfigOptions, layer: LayerOptions, memory
         _show(setting, result, "model")
 
 
+def _digits(recognised: list[int], labels: list[int]) -> str:
+    right = sum(a == b for a, b in zip(recognised, labels, strict=True))
+    return (f"digits recognised: {' '.join(map(str, recognised))}; true: "
+            f"{' '.join(map(str, labels))}; {right} of {len(labels)} right")
+
+
 @app.command()
 @grouped
 def sim(design: DesignName, config: ConfigOptions, layer: LayerOptions, memory: MemoryOptions,
@@ -194,6 +200,8 @@ def sim(design: DesignName, config: ConfigOptions, layer: LayerOptions, memory: 
         out().print(f"{result.data['mismatches']} outputs differ from golden's; model "
                     f"{result.data['model_cycles']:,} cycles, RTL {result.total.cycles:,}; "
                     f"{result.data['wall_s']:.1f} s", highlight=False)
+        if "recognised" in result.data:
+            out().print(_digits(result.data["recognised"], result.data["labels"]), highlight=False)
     if result.data["mismatches"]:
         raise RunFailed(f"{work.name}: {result.data['mismatches']} outputs differ from golden's")
     if result.data["differences"]:
@@ -282,7 +290,8 @@ def _whole(option: str, given: str | None, names: str) -> tuple[int, ...] | None
 @app.command()
 def prune(
         network: Annotated[str | None, typer.Option(
-            help="digits or digits-mlp: trained here; alexnet, ...: synthetic, for sizes")] = None,
+            help="digits or digits-mlp: trained here; FILE.onnx: of train --export; alexnet, ...: "
+            "synthetic, for sizes")] = None,
         weights: Annotated[Path | None, typer.Option(
             help=".npy, [K, C] or [K, C, R, S]: your own tensor, not retrained")] = None,
         layer: Annotated[str | None, typer.Option(

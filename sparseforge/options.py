@@ -37,7 +37,8 @@ _ANY = "Any layer"
 class LayerOptions:
     """LAYER, as given; None where not given."""
 
-    network: Annotated[str | None, _option(_FORM, "--network", "a built-in network")] = None
+    network: Annotated[str | None, _option(
+        _FORM, "--network", "a built-in network, or FILE.onnx of `train --export`")] = None
     layer: Annotated[str | None, _option(
         _FORM, "--layer", "one layer of the network [all of them]")] = None
     shape: Annotated[str | None, _option(

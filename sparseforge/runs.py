@@ -65,7 +65,8 @@ def simulate(setting: Setting, work: Workload, simulator: str, *, seed: int = 1,
 
     The answer's ``mismatches`` counts outputs that differ, ``model_cycles`` is the prediction,
     ``differences`` names the counters that are not as predicted; ``wall_s`` has emission, build and
-    simulation, ``simulation_s`` the simulation alone.
+    simulation, ``simulation_s`` the simulation alone. A network trained on the digits also has
+    ``recognised``, the digits that the RTL's outputs name, and ``labels``, the true ones.
     """
     totals: list[Figures] = []
     parts: list[Figures] = []
@@ -91,6 +92,10 @@ def simulate(setting: Setting, work: Workload, simulator: str, *, seed: int = 1,
             _note(setting, job, program, seen, totals, parts)
             if output:
                 write_array(output, _last(run))
+            shown = work.labels()
+            if shown is not None:
+                named = _last(run).reshape(len(shown), -1).argmax(1)
+                facts |= {"recognised": named.tolist(), "labels": shown.tolist()}
     return _answer(setting, work, totals, parts, {**facts, "simulator": simulator})
 
 

@@ -52,6 +52,14 @@ class Workload:
             return None
         return replace(self, options=replace(self.options, weight_block="1,1,1,1"))
 
+    def labels(self) -> np.ndarray | None:
+        """What the images show, [N], if the last outputs tell what is recognised in them."""
+        if not self.network or not self.network.trained or self.options.layer is not None:
+            return None
+        from sparseforge.networks import digits
+        first = self.options.seed or 0
+        return digits.images()[1][first:first + (self.options.batch or 1)]
+
     def jobs(self, data_bits: int, acc_bits: int, blocks: Blocks | None = None
              ) -> Iterator[list[Step]]:
         """The jobs, tensors drawn or loaded for these widths; synthetic weights in a layer's
@@ -86,7 +94,8 @@ class Workload:
 
     def _trained(self, net: Network, data_bits: int, acc_bits: int) -> Iterator[list[Step]]:
         entries = [_changed(entry, self.options) for entry in net.entries]
-        chain = digits_chain(entries, first=self.options.seed or 0, acc_bits=acc_bits)
+        chain = digits_chain(entries, first=self.options.seed or 0, acc_bits=acc_bits,
+                             file=net.file)
         yield [self._step(pair, data_bits, acc_bits) for pair in chain
                if self.options.layer in (None, pair[0].name)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -29,8 +30,8 @@ class Network:
 
     `chain`: each layer reads the one before it, so that the layers can run back to back;
     elsewhere (branches, sums) they run one by one. `compared` names the layers that published
-    comparisons count: the convolutions, in GoogLeNet those of the inception modules. `trained`:
-    it comes with its weights and images of its own, and no tensor is synthetic.
+    comparisons count: the convolutions, in GoogLeNet those of the inception modules. `file` holds
+    its weights, if it was trained on the digits: no tensor is synthetic then.
     """
 
     name: str
@@ -38,7 +39,11 @@ class Network:
     entries: tuple[Entry, ...]
     chain: bool
     compared: tuple[str, ...]
-    trained: bool = False
+    file: Path | None = None
+
+    @property
+    def trained(self) -> bool:
+        return self.file is not None
 
     @property
     def layers(self) -> list[Layer]:
@@ -72,11 +77,13 @@ NAMES = (*_TABLES, DIGITS)
 
 
 def network(name: str) -> Network:
-    """The built-in network called `name`."""
+    """The built-in network called `name`, or what was trained on the digits in `name`.onnx."""
     if name not in _TABLES:
         if name == DIGITS:
-            return _digits()
-        raise ValueError(f"--network must be one of {', '.join(NAMES)}, not {name}")
+            return _of_digits(name)
+        if name.endswith(".onnx"):
+            return _of_digits(name, Path(name))
+        raise ValueError(f"--network must be one of {', '.join(NAMES)} or FILE.onnx, not {name}")
     title, build, chain = _TABLES[name]
     table = build()
     entries = tuple(Entry(layer, densities(name, layer.name, first=i == 0))
@@ -86,26 +93,27 @@ def network(name: str) -> Network:
     return Network(name, title, entries, chain, compared)
 
 
-def _digits() -> Network:
+def _of_digits(name: str, file: Path | None = None) -> Network:
     from sparseforge.networks import digits
-    table, weights, _ = digits.load()
+    table, weights, _ = digits.load(file or digits.SHIPPED)
     entries = tuple(Entry(layer, Densities(np.count_nonzero(w) / w.size, math.nan,
                                            "trained and pruned: counted", True))
                     for layer, w in zip(table, weights, strict=True))
     names = tuple(layer.name for layer in table)
-    return Network(DIGITS, "scikit-learn's handwritten digits, 8 × 8: trained, pruned, 8 bits",
-                   entries, True, names[:-1], trained=True)
+    return Network(name, "scikit-learn's handwritten digits, 8 × 8: trained, pruned, 8 bits",
+                   entries, True, names[:-1], file or digits.SHIPPED)
 
 
-def digits_chain(entries: Iterable[Entry], *, first: int = 0,
-                 acc_bits: int = 24) -> Iterator[tuple[Layer, Tensors]]:
-    """The digits network on held-out images from number `first` on, as many as the batch.
+def digits_chain(entries: Iterable[Entry], *, first: int = 0, acc_bits: int = 24,
+                 file: Path | None = None) -> Iterator[tuple[Layer, Tensors]]:
+    """The digits network (of `file`) on held-out images from number `first` on, as many as the
+    batch.
 
     Each layer's activations are the outputs of the one before; the first one's are the pixels.
     """
     from sparseforge.networks import digits
     pixels, _ = digits.images()
-    _, weights, biases = digits.load()
+    _, weights, biases = digits.load(file or digits.SHIPPED)
     previous: np.ndarray | None = None
     for entry, weight, bias in zip(entries, weights, biases, strict=True):
         layer = entry.layer

@@ -23,7 +23,7 @@ from sparseforge import progress
 from sparseforge.files import made_folder
 from sparseforge.networks import NAMES, network
 from sparseforge.networks.network import DIGITS
-from sparseforge.pruning import plots, stored, study, synthetic
+from sparseforge.pruning import of_file, plots, stored, study, synthetic
 from sparseforge.pruning.networks import RECIPES, Plan, Recipe
 from sparseforge.report import text
 
@@ -77,11 +77,14 @@ def run(request: Request, console: Console) -> dict[str, Any]:
     if request.weights is not None:
         return _tensor(request, console)
     name = str(request.network)
+    if name.endswith(".onnx"):
+        return _file(request, Path(name), console)
     if name in RECIPES:
         return _trained(request, RECIPES[name], console)
     known = [n for n in NAMES if n != DIGITS]
     if name not in known:
-        raise ValueError(f"--network must be one of {', '.join([*RECIPES, *known])}, not {name}")
+        raise ValueError(f"--network must be one of {', '.join([*RECIPES, *known])} or FILE.onnx, "
+                         f"not {name}")
     return _synthetic(request, console)
 
 
@@ -148,6 +151,32 @@ def _trained(request: Request, recipe: Recipe, console: Console) -> dict[str, An
     files += _draw(place, recipe, plans, runs, data)
     data["files"] = [str(f) for f in files]
     _say_trained(console, recipe, data)
+    return data
+
+
+def _file(request: Request, path: Path, console: Console) -> dict[str, Any]:
+    for option, given in (("bits", request.bits), ("submatrix", request.cut),
+                          ("sweep", request.sweep or None)):
+        if given is not None:
+            raise ValueError(f"--{option} must come with a network that is trained here "
+                             f"({', '.join(RECIPES)}), not with --network {path}")
+    recipe, net = of_file.read(path)
+    plans, out = _plans(request, recipe), _folder(request, recipe.name) / path.name
+    if out.absolute() == path.absolute():
+        raise ValueError(f"--out must not be the folder of --network {path}")
+    with progress.working(f"pruning {path}"):
+        data = {"network": str(path), "source": "trained weights, held-out images",
+                "seed": request.seed,
+                **of_file.prune(plans, net, recipe.effort, request.seed, out),
+                "files": [str(out)]}
+    console.print(text.table(f"{path}: pruned in blocks, trained again", (
+        "layer", "block", "synapses", "kept", "density"), [
+            (one["name"], one["block"], one["synapses"], one["kept"], text.percent(one["density"]))
+            for one in data["layers"]]))
+    shares = ", ".join(f"{stage} {text.percent(share)}"
+                       for stage, share in data["accuracy"].items())
+    console.print(f"accuracy on held-out images: {shares}", highlight=False)
+    console.print(f"written: {out}", highlight=False)
     return data
 
 

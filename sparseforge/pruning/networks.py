@@ -10,6 +10,7 @@ from golden.cambricon_s.pruning import Block, Pruning
 from golden.cambricon_s.quantise import GLOBAL, Submatrices
 from golden.layers import Layer, Pool
 from sparseforge.networks import digits
+from sparseforge.networks.digits.quantise import IMAGE_FRAC
 
 CONV_BLOCK = Block(fout=16)         # (N_fin, N_fout, Kx, Ky) = (1, 16, 1, 1), as for AlexNet
 FC_BLOCK = Block(fin=32, fout=32)
@@ -101,9 +102,6 @@ class Data:
     labels: np.ndarray
     held: np.ndarray
     held_labels: np.ndarray
-
-
-IMAGE_FRAC = 4          # pixels 0…16 mean 0…1
 
 
 def data() -> Data:

@@ -15,7 +15,8 @@ from golden.cambricon_s.pruning import iterate
 from golden.cambricon_s.quantise import GLOBAL, Quantised, quantise
 from golden.formats.coarse_grain import grid_shape, spread
 from golden.layers import Layer, reference
-from sparseforge.pruning.networks import IMAGE_FRAC, Data, Effort, Plan
+from sparseforge.networks.digits.quantise import IMAGE_FRAC, fraction_bits
+from sparseforge.pruning.networks import Data, Effort, Plan
 from sparseforge.pruning.trainer import Net, initialise, train
 
 WEIGHT_BITS = OUT_BITS = 16         # of codebook entries and neurons at the paper's preset
@@ -126,11 +127,6 @@ def quantised(net: Net, masks: Sequence[np.ndarray], plans: Sequence[Plan], data
                     rate=5e-4, project=project)
         books = [q.tie(w) for q, w in zip(books, net.weights, strict=True)]
     return Net(net.layers, [q.look_up() for q in books], net.biases), books
-
-
-def fraction_bits(largest: float, bits: int) -> int:
-    """The most fraction bits at which ±`largest` still fits `bits` signed bits."""
-    return int(np.floor(np.log2((2 ** (bits - 1) - 1) / max(largest, 2.0**-30))))
 
 
 def integers(net: Net, books: Sequence[Quantised], data: Data) -> list[Integer]:

@@ -9,7 +9,9 @@ import pytest
 
 from golden.formats.coarse_grain import expand
 from sparseforge import cli
-from sparseforge.pruning import command, networks, study
+from sparseforge.networks import digits
+from sparseforge.networks.digits import SHIPPED
+from sparseforge.pruning import command, networks, of_file, study
 from sparseforge.pruning.stored import load
 
 FEW = networks.Effort(dense=2, rounds=1, each=1, settle=1, tied=1)
@@ -160,3 +162,41 @@ def test_pruning_everything_ends_in_one_line(quick, run, tmp_path):
     status, _, err = run("prune --network digits-mlp --seeds 1 --threshold 1000 -o", tmp_path)
     assert status == 2
     assert "must leave a synapse" in err
+
+
+def test_a_file_of_a_trained_network(monkeypatch, run, tmp_path):
+    monkeypatch.setattr(of_file, "EFFORT", networks.Effort(dense=0, rounds=2, each=1, settle=2))
+    line = f"prune --network {SHIPPED} --layer conv2 --block 1,8,1,1 --density 0.25 --json -o"
+    status, data, _ = run(line, tmp_path)
+    assert status == 0
+    layers, weights, _ = digits.load(tmp_path / "digits.onnx")
+    shipped, before, _ = digits.load()
+    for one, was in zip(layers, shipped, strict=True):
+        assert replace(one, shift=was.shift) == was
+    kept = weights[1].reshape(4, 8, 16, 3, 3).any(1)            # whole blocks, by shape
+    assert data["layers"][1]["kept"] == kept.sum() * 8 == weights[1].size // 4
+    assert not weights[1][before[1] == 0].any()                 # what was pruned stays so
+    noted = digits.metadata(tmp_path / "digits.onnx")["quantised_accuracy"]
+    assert f"{data['accuracy']['integer']:.6f}" == noted
+    assert data["accuracy"]["before"] > 0.9
+
+
+@pytest.mark.parametrize("more, rule", [
+    ("", "must be a readable ONNX file: it is not ONNX"),
+    ("--bits 4", "--bits must come with a network that is trained here"),
+    ("--sweep", "--sweep must come with a network that is trained here"),
+])
+def test_files_that_are_refused(run, tmp_path, more, rule):
+    (tmp_path / "bad.onnx").write_text("no network")
+    status, _, said = run(f"prune --network {tmp_path / 'bad.onnx'} {more}")
+    assert status == 2 and rule in said and said.count("\n") == 1
+
+
+def test_a_file_is_not_written_over(run):
+    status, _, said = run(f"prune --network {SHIPPED} -o {SHIPPED.parent}")
+    assert status == 2 and "--out must not be the folder of --network" in said
+
+
+def test_a_missing_file(run, tmp_path):
+    status, _, said = run(f"prune --network {tmp_path / 'none.onnx'}")
+    assert status == 2 and "must be a readable ONNX file: No such file or directory" in said

@@ -1,70 +1,34 @@
 """Training and sparse inference in one flow: trained, pruned, classified by the others' RTL."""
 
-import importlib
+import json
 
-import numpy as np
 import pytest
 
-from golden.cambricon_s.pruning import Block, Pruning, prune
-from golden.layers import reference
-from golden.tensors import Tensors
 from sparseforge import cli
-from sparseforge.networks.digits import reader
 
-IMAGES = 3
-DENSITY = 0.6
+DESIGNS = {"scnn": "demo", "cambricon_s": "small", "s2engine": "small"}
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("trained")
-    assert cli.run(["train", "tnpu", "--epochs", "3", "--json", "-o", str(folder),
-                    "--export", str(folder / "digits.onnx")]) == 0
-    return reader.load(folder / "digits.onnx")
-
-
-def pruned(layers, weights):
-    """Blocks that eight outputs share; the first layer, of a single colour, stays as it is."""
-    return [w if n == 0 else w * prune(w, Pruning(block=Block(fout=2 if layer.is_fc else 8),
-                                                  density=DENSITY))
-            for n, (layer, w) in enumerate(zip(layers, weights, strict=True))]
-
-
-def classes(layers, weights, biases, images):
-    """The classes that integers give, by the reference."""
-    out = []
-    for x in images:
-        for layer, w, b in zip(layers, weights, biases, strict=True):
-            x = reference(layer, w, x.reshape(layer.activations_shape), b).outputs
-        out.append(int(x.argmax()))
-    return np.array(out)
+def answer(capsys, line):
+    """What a command prints with --json."""
+    capsys.readouterr()
+    assert cli.run([*line.split(), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
 
 
 @pytest.mark.regress
-def test_pruned_network_still_classifies(trained):
-    layers, weights, biases = trained
-    images, labels = reader.images()
-    dense = np.mean(classes(layers, weights, biases, images) == labels)
-    sparse = np.mean(classes(layers, pruned(layers, weights), biases, images) == labels)
-    print(f"held out: {dense:.2%} dense, {sparse:.2%} with {DENSITY:.0%} of the synapses")
-    assert dense > 0.93 and sparse > 0.75
-
-
-@pytest.mark.regress
-@pytest.mark.parametrize(("design", "preset"), [("scnn", "demo"), ("cambricon_s", "small")])
-def test_the_others_rtl_classifies(trained, design, preset):
-    layers, dense, biases = trained
-    weights, (images, _) = pruned(layers, dense), reader.images()
-    config = importlib.import_module(f"hw.{design}.config").PRESETS[preset]
-    compile = importlib.import_module(f"golden.{design}.compile").compile
-    rtl = importlib.import_module(f"sim.{design}.run").RTL
-    programs = []
-    for image in images[:IMAGES]:
-        given, x = [], image
-        for layer, w, b in zip(layers, weights, biases, strict=True):
-            given.append(Tensors(w, x.reshape(layer.activations_shape), b))
-            x = reference(layer, w, given[-1].activations, b).outputs
-        programs.append(compile(layers, given, config))
-    runs = rtl.run(rtl.build(config, "icarus"), programs)
-    got = [int(np.asarray(run.outputs()).argmax()) for run in runs]
-    assert got == classes(layers, weights, biases, images[:IMAGES]).tolist()
+def test_trained_pruned_and_classified(capsys, tmp_path):
+    trained = tmp_path / "digits.onnx"
+    exported = answer(capsys, f"train tnpu --epochs 12 --export {trained} -o {tmp_path}")["export"]
+    pruned = answer(capsys, f"prune --network {trained} -o {tmp_path / 'pruned'}")
+    assert exported["accuracy"] > 0.96 and pruned["accuracy"]["integer"] > 0.95
+    assert [one["density"] for one in pruned["layers"]] == [1, 0.5, 0.5]
+    said = set()
+    for design, preset in DESIGNS.items():
+        ran = answer(capsys, f"sim {design} --preset {preset} --batch 4 --network "
+                             f"{tmp_path / 'pruned' / 'digits.onnx'}")
+        assert ran["mismatches"] == 0 and ran["model_cycles"] == ran["cycles"]
+        said.add(tuple(ran["recognised"]))
+    assert len(said) == 1       # every design gives the same integers
+    right = sum(a == b for a, b in zip(*said, ran["labels"], strict=True))
+    assert right >= 3

@@ -19,35 +19,15 @@ does.
 """
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from sparseforge.networks.digits.reader import accuracy
+
 INT_TYPES = {8: np.int8, 16: np.int16}
-
-
-@dataclass(frozen=True)
-class QuantisedLayer:
-    """One layer in integers: ``weights`` int8, ``bias`` int32 in units of the accumulator.
-
-    ``in_frac``, ``weight_frac``, ``out_frac`` are fraction bits: an integer q means q / 2^frac.
-    """
-
-    name: str
-    weights: np.ndarray
-    bias: np.ndarray
-    in_frac: int
-    weight_frac: int
-    out_frac: int
-    out_bits: int
-
-    @property
-    def shift(self):
-        """How far an accumulator is shifted right to become an output."""
-        return self.in_frac + self.weight_frac - self.out_frac
 
 
 class _Graph:
@@ -119,3 +99,15 @@ def write(path, data):
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_bytes(data)
     temporary.replace(path)
+
+
+def save(path, layers, notes):
+    """Writes ``layers`` (the last one FC) as ``path``, with ``notes`` and the share of held-out
+    images that the integers classify right; returns that share. ValueError if it has no folder."""
+    if not Path(path).absolute().parent.is_dir():
+        raise ValueError(f"{path}: must be in a folder that exists")
+    *convs, fc = layers
+    reached = accuracy(build(convs, fc, notes).graph)
+    model = build(convs, fc, notes | {"quantised_accuracy": f"{reached:.6f}"})
+    write(path, model.SerializeToString())
+    return reached

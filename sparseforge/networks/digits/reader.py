@@ -1,18 +1,22 @@
-"""``digits.onnx`` as layers and integer tensors, and the held-out images.
+"""``digits.onnx``, or another file of its form, as layers and integer tensors; and the images.
 
-The file's form is described in `sparseforge.networks.digits.export`. Reading needs ``onnx`` alone.
+The form is described in `sparseforge.networks.digits.export`. Reading needs ``onnx`` alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError
 from onnx import helper, numpy_helper
 
-from golden.layers import Layer, Pool
+from golden.layers import Layer, Pool, reference
+from sparseforge.networks.digits.quantise import QuantisedLayer
 
 FOLDER = Path(__file__).parent
+SHIPPED = FOLDER / "digits.onnx"
+IMAGE = (1, 8, 8)       # [C,H,W] of the digits
 OUT_BITS = {np.dtype(np.int8): 8, np.dtype(np.int16): 16}
 
 
@@ -38,7 +42,7 @@ class _Reader:
         self.image_shape = tuple(d.dim_value for d in
                                  graph.input[0].type.tensor_type.shape.dim)[1:]
         self.values = {name: _Value(0, self.image_shape)}
-        self.fields, self.weights, self.biases = [], [], []
+        self.fields, self.weights, self.biases, self.fracs = [], [], [], []
         for node in graph.node:
             reader = getattr(self, f"_{node.op_type.lower()}", None)
             if reader is None:
@@ -91,6 +95,7 @@ class _Reader:
                             "r": r, "s": s, "bias": True, **fields})
         self.weights.append(weights.astype(np.int64))
         self.biases.append(bias.data.astype(np.int64))
+        self.fracs.append({"in_frac": source.frac, "weight_frac": weight.frac})
         last = Layer(**self.fields[-1])
         return _Value(bias.frac, (k, last.ho, last.wo))
 
@@ -101,6 +106,7 @@ class _Reader:
             raise BadNetwork(f"node {node.name}: the shift must be at least 0, "
                              f"not {source.frac - frac}")
         self.fields[-1].update(shift=source.frac - frac, out_bits=bits)
+        self.fracs[-1].update(out_frac=frac, out_bits=bits)
         return _Value(frac, source.shape)
 
     def _relu(self, node, attributes):
@@ -119,18 +125,55 @@ class _Reader:
         return self.values[node.input[0]]
 
 
-def load(path=FOLDER / "digits.onnx"):
+def _read(path):
+    """A `_Reader` that is through a file; BadNetwork if it is none of this form."""
+    try:
+        model = onnx.load(path)
+    except (OSError, DecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not ONNX"
+        raise BadNetwork(f"{path}: must be a readable ONNX file: {reason}") from None
+    try:
+        reader = _Reader(model.graph)
+    except BadNetwork as error:
+        raise BadNetwork(f"{path}: {error}") from None
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        raise BadNetwork(f"{path}: must be a network as `train --export` writes it") from None
+    if reader.image_shape != IMAGE or not reader.fields:
+        raise BadNetwork(f"{path}: must take images {list(IMAGE)}, "
+                         f"not {list(reader.image_shape)}, through at least one layer")
+    return reader
+
+
+def load(path=SHIPPED):
     """(layers, weights, biases), three lists of one entry per layer, in order.
 
     ``layers``: `golden.layers.Layer`, with shift, out_bits, relu and pool set. ``weights``: int64
     [K,C,R,S] of 8-bit values. ``biases``: int64 [K], in units of the accumulator. The FC layer
     comes as a convolution whose 2×2 kernel covers its 2×2 plane. BadNetwork for another form.
     """
-    reader = _Reader(onnx.load(path).graph)
+    reader = _read(path)
     return reader.layers(), reader.weights, reader.biases
 
 
-def metadata(path=FOLDER / "digits.onnx"):
+def quantised(path=SHIPPED):
+    """The layers as `QuantisedLayer`, as they were when the file was written."""
+    reader = _read(path)
+    return [QuantisedLayer(
+        layer.name, (w if layer.relu else w.reshape(layer.k, -1)).astype(np.int8),
+        bias.astype(np.int32), **fracs) for layer, w, bias, fracs in
+        zip(reader.layers(), reader.weights, reader.biases, reader.fracs, strict=True)]
+
+
+def accuracy(graph, acc_bits=32):
+    """Share of the held-out images that the integers of a graph classify right."""
+    reader, (x, labels) = _Reader(graph), images()
+    for layer, weight, bias in zip(reader.layers(), reader.weights, reader.biases, strict=True):
+        layer = replace(layer, batch=len(labels))
+        x = reference(layer, weight, x.reshape(layer.activations_shape), bias, acc_bits).outputs
+    return float((x.reshape(len(labels), -1).argmax(1) == labels).mean())
+
+
+def metadata(path=SHIPPED):
     """What training noted in the file, str → str: accuracies over the held-out images, seed."""
     return {p.key: p.value for p in onnx.load(path, load_external_data=False).metadata_props}
 

@@ -24,14 +24,12 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import nn
 
-from sparseforge.networks.digits.export import QuantisedLayer, build, write
+from sparseforge.networks.digits.export import build, write
+from sparseforge.networks.digits.quantise import IMAGE_FRAC, quantise
 
 SEED = 20170624
 DENSITY = {"conv1": 0.35, "conv2": 0.25, "fc": 0.30}    # weights kept
 DENSE_EPOCHS, PRUNE_EPOCHS, SETTLE_EPOCHS, BATCH = 60, 60, 40, 32
-IMAGE_FRAC = 4              # pixels 0…16 mean 0…1
-WEIGHT_BITS = 8
-OUT_BITS = {"conv1": 8, "conv2": 8, "fc": 16}
 
 
 class Digits(nn.Module):
@@ -120,29 +118,14 @@ def accuracy(net, images, labels):
         return float((net(images).argmax(1) == labels).float().mean())
 
 
-def fraction_bits(largest, bits):
-    """The most fraction bits at which ±``largest`` still fits ``bits`` signed bits."""
-    return int(np.floor(np.log2((2 ** (bits - 1) - 1) / largest)))
-
-
-def quantise(net, images):
+def integers(net, images):
     """The layers in integers; output ranges come from ``images`` (the training set)."""
     with torch.no_grad():
-        ranges = [float(stage.abs().max() if name == "fc" else stage.max())
+        # Half the range is kept free in the logits, which nothing saw.
+        ranges = [float(2 * stage.abs().max() if name == "fc" else stage.max())
                   for name, stage in zip(net.layers(), net.stages(images), strict=True)]
-    result, in_frac = [], IMAGE_FRAC
-    for (name, layer), largest in zip(net.layers().items(), ranges, strict=True):
-        weights = layer.weight.detach().double().numpy()
-        frac = fraction_bits(np.abs(weights).max(), WEIGHT_BITS)
-        # Half the range is kept free in the logits, which nothing saw, and no shift goes left.
-        spare = 2 if name == "fc" else 1
-        out_frac = min(fraction_bits(largest * spare, OUT_BITS[name]), in_frac + frac)
-        bias = np.rint(layer.bias.detach().double().numpy() * 2.0 ** (in_frac + frac))
-        result.append(QuantisedLayer(name, np.rint(weights * 2.0**frac).astype(np.int8),
-                                     bias.astype(np.int32), in_frac, frac, out_frac,
-                                     OUT_BITS[name]))
-        in_frac = out_frac
-    return result
+    return quantise((name, layer.weight.detach().numpy(), layer.bias.detach().numpy(), largest)
+                    for (name, layer), largest in zip(net.layers().items(), ranges, strict=True))
 
 
 def quantised_logits(layers, images):
@@ -185,7 +168,7 @@ def main():
     print(f"dense      {dense:.4f} of {len(test)} held-out digits")
     pruned = accuracy(net, held, held_labels)
     print(f"pruned     {pruned:.4f}")
-    layers = quantise(net, x)
+    layers = integers(net, x)
     quantised = float((quantised_logits(layers, test).argmax(1) == test_labels).mean())
     print(f"quantised  {quantised:.4f}")
     for layer in layers:
