@@ -26,7 +26,7 @@ def random_values(rng, count, density, wide):
             return 0
         if rng.random() < wide:
             return rng.choice([rng.randrange(-2**15, 2**15), -2**15, 2**15 - 1, 256, -256])
-        return rng.choice([rng.randrange(-128, 128), -128, 127])
+        return rng.choice([rng.randrange(-128, 128), 1 << rng.randrange(7), -128, 127])
     return [one() for _ in range(count)]
 
 
@@ -40,7 +40,7 @@ def random_kernels(rng, config, flows, kernels, lengths=(1, 2, 3)):
         count = rng.choice(lengths) * config.group
         for flow in table:
             density = rng.choice([0, 0.2, 0.7, 1])
-            wide = rng.choice([0, 0, 0.05, 1]) if config.mixed else 0
+            wide = rng.choice([0, 0.05, 0.5, 1]) if config.mixed else 0
             flow.append(random_values(rng, count, density, wide))
     return table
 
