@@ -8,7 +8,7 @@ import pytest
 from hw.common.axi.errors import ErrorCode
 from hw.common.axi.shell import Shell, shell_registers
 from hw.emit import emit
-from sim.common.mutation import judge, plant
+from sim.common.mutation import plant
 from sim.common.mutation_programs import surviving_programs
 from sim.common.program import Job, build_program, run_programs, start_writes
 from sim.common.runner import SIMULATORS, simulate
@@ -28,9 +28,9 @@ def built(simulator):
     return build_program(emit(shell(), "copy_top"), simulator=simulator, memory_bytes=SIZE)
 
 
-def descriptor(source, target, beats, room=None, code=0, hang=0, crc_error=0):
+def descriptor(source, target, beats, room=None, code=0, hang=0, crc_error=0, pad=0):
     fields = {"source": source, "target": target, "beats": beats, "code": code, "hang": hang,
-              "room": beats if room is None else room, "pad": 0, "crc": 0}
+              "room": beats if room is None else room, "pad": pad, "crc": 0}
     body = DESCRIPTOR.const(fields).as_bits().to_bytes(DESCRIPTOR.size // 8, "little")[:-4]
     words = body + (zlib.crc32(body) ^ crc_error).to_bytes(4, "little")
     return words + bytes(-len(words) % BEAT)
@@ -59,13 +59,17 @@ def copied(raw, *copies):
 GOOD = ((0x1000, 0x4000, 5), (0x1ff0, 0x4ff0, 40), (0x2230, 0x5560, 1), (0x10, 0x6f10, 97))
 
 
+PADS = (0, 0x2aaaaa, 0x555555, 0x7fffff)
+LISTED = [descriptor(*copy, pad=pad) for copy, pad in zip(GOOD, PADS, strict=True)]
+
+
 def good(**options):
-    return job([descriptor(*c) for c in GOOD], **options)
+    return job(LISTED, **options)
 
 
 def check_good(result):
     r = result.registers
-    assert result.memory == copied(image([descriptor(*c) for c in GOOD]), *GOOD)
+    assert result.memory == copied(image(LISTED), *GOOD)
     assert (r["STATUS"], r["ERROR"], r["LAYER"]) == (2, 0, len(GOOD))
     assert r["CYCLES_LO"] == result.cycles and r["CYCLES_HI"] == 0
     assert r["BEATS_LO"] == sum(beats for *_, beats in GOOD)
@@ -162,6 +166,34 @@ def test_errors(simulator, p_stall):
     check_errors(run_programs(built(simulator), error_jobs(p_stall)))
 
 
+def refused_jobs():
+    """Descriptors of random bits, sealed by their CRC, whose data is outside the window."""
+    rnd = random.Random(5)
+    return [job([descriptor(rnd.randrange(SIZE, 1 << 32), rnd.randrange(SIZE, 1 << 32),
+                            rnd.randrange(1, 1 << 16), rnd.randrange(1, 1 << 16),
+                            rnd.getrandbits(8), 0, 0, rnd.getrandbits(23))], window(0, SIZE))
+            for _ in range(24)]
+
+
+def check_refused(results):
+    """The DMA refuses them: every bit of a descriptor has gone through the CRC."""
+    rules = {ErrorCode[f"{side}_{rule}"] for side in ("READ", "WRITE")
+             for rule in ("WINDOW", "MISALIGNED")}
+    for result in results:
+        assert result.registers["ERROR"] in rules and result.written is None
+
+
+def long_jobs():
+    """Some thousand cycles, so that counters count far."""
+    return [good(latency=150, outstanding=1)]
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_refused_descriptors_and_a_long_run(simulator):
+    check_refused(run_programs(built(simulator), refused_jobs()))
+    check_copies(run_programs(built(simulator), long_jobs()))
+
+
 def stop_jobs():
     """Stops and resets all over a run, and good runs."""
     jobs = []
@@ -198,18 +230,20 @@ def check_copies(results):
 # Mutants of the shell's own logic: registers, DMA and engine have benches of their own.
 OWN = r"-cell \\?\$(?!flatten)"
 STAGES = [([good(), good(reset=False, latency=3)], check_copies), (error_jobs(0), check_errors),
+          (refused_jobs(), check_refused), (long_jobs(), check_copies),
           (error_jobs(1), check_errors), (stop_jobs(), check_stops)]
 
 
 @pytest.mark.regress
-def test_every_mutant_of_the_shell():
+def test_mutants_of_the_shell():
+    """Those that pass are printed: proofs over the whole shell do not end (what they mostly are:
+    hw/common/README.md)."""
     mutants = plant(emit(shell(), "mutants_shell"), 300, only=OWN)
     assert len(mutants.faults) == 300
     alive = surviving_programs(mutants, STAGES, memory_bytes=SIZE)
-    print("shell: pass all programs:", *alive)
-    report = judge(shell(), mutants, alive, "tests/common/test_shell.py")
-    print(f"shell: {report.killed} killed, {report.equivalent} proven equivalent, undecided:",
-          *report.undecided, sep="\n")
+    print(f"shell: {300 - len(alive)} killed; pass all programs:",
+          *(f"{n}: {mutants.faults[n - 1]}" for n in alive), sep="\n")
+    assert len(alive) < 75
 
 
 @pytest.mark.parametrize("simulator", SIMULATORS)
