@@ -300,6 +300,12 @@ async def corners_as_golden(dut):
     values = await settings(dut, random, beat, **quick)
     beats = await read_all(dut, places, random, 0, golden(timing.reader, config, values), p_ready=1)
     assert [word for word, _ in beats] == [word for region in words for word in region]
+    # Each of the lengths as the first that a reader gets, with a region after it.
+    for place, region in zip(places[1:BEATS_BITS - 5], words[1:], strict=False):
+        values = await settings(dut, random, beat, **quick)
+        beats = await read_all(dut, [place, places[0]], random, 0,
+                               golden(timing.reader, config, values), p_ready=1)
+        assert [word for word, _ in beats] == region + words[0]
 
 
 def far_apart(random, beat):
