@@ -49,6 +49,7 @@ def model(setting: Setting, work: Workload, output: Path | None = None) -> Answe
     """The performance model's figures; `output` takes golden's outputs of a single layer."""
     totals: list[Figures] = []
     parts: list[Figures] = []
+    work = _fitted(setting, work)
     for job, program in _programs(setting, work, "model"):
         with user_input():      # what the model does not cover
             predicted = setting.design.cycles(program, setting.config, setting.memory)
@@ -72,6 +73,7 @@ def simulate(setting: Setting, work: Workload, simulator: str, *, seed: int = 1,
     parts: list[Figures] = []
     facts: dict[str, Any] = {"mismatches": 0, "model_cycles": 0, "differences": [], "wall_s": 0.0,
                              "simulation_s": 0.0}
+    work = _fitted(setting, work)
     for batch in _batches(_programs(setting, work, f"sim ({simulator})")):
         programs = [program for _, program in batch]
         started = time.monotonic()
@@ -97,6 +99,11 @@ def simulate(setting: Setting, work: Workload, simulator: str, *, seed: int = 1,
                 named = _last(run).reshape(len(shown), -1).argmax(1)
                 facts |= {"recognised": named.tolist(), "labels": shown.tolist()}
     return _answer(setting, work, totals, parts, {**facts, "simulator": simulator})
+
+
+def _fitted(setting: Setting, work: Workload) -> Workload:
+    shape = setting.design.shape(setting.config)
+    return work.fitted(shape.data_bits, shape.acc_bits)
 
 
 def differences(measured: Cycles, predicted: Cycles) -> list[str]:

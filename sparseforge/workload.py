@@ -52,6 +52,15 @@ class Workload:
             return None
         return replace(self, options=replace(self.options, weight_block="1,1,1,1"))
 
+    def fitted(self, data_bits: int, acc_bits: int) -> Workload:
+        """The same for a machine of these widths: layer by layer where outputs are as wide as sums
+        (fp32), since no shift keeps the values of a synthetic chain small there."""
+        net = self.network
+        if not net or net.trained or not net.chain or self.options.layer or acc_bits > data_bits:
+            return self
+        return replace(self, count=len(net.entries), network=replace(net, chain=False),
+                       source=self.source.replace("a chain", "layer by layer"))
+
     def labels(self) -> np.ndarray | None:
         """What the images show, [N], if the last outputs tell what is recognised in them."""
         if not self.network or not self.network.trained or self.options.layer is not None:

@@ -9,6 +9,7 @@ from golden.layers import Layer, Pool
 from golden.tnpu.network import Network
 from hw.tnpu.config import PRESETS
 from sparseforge import cli
+from sparseforge.networks import network
 from sparseforge.networks.digits import reader
 from sparseforge.training import gantt
 
@@ -61,6 +62,13 @@ def test_the_model_by_phase(run, phase):
     assert status == 0, err
     assert data["phase"] == phase and data["macs_effectual"] <= data["macs_done"]
     assert sum(data["stalls"].values()) == 6 * data["cycles"]
+
+
+def test_a_built_in_network_runs_layer_by_layer(run):
+    """fp32 has no shift that would keep a chain's values small."""
+    status, data, _ = run("model tnpu --network lenet5 --phase fp")
+    assert status == 0 and data["source"] == "synthetic, layer by layer"
+    assert [one["name"] for one in data["layers"]] == [x.name for x in network("lenet5").layers]
 
 
 def test_rtl_and_model_by_phase(run):
